@@ -1,0 +1,31 @@
+# Every target does its own set-up from a clean clone: it finds an interpreter, makes .venv and installs.
+.PHONY: demo test test-slow check clean
+SHELL := /bin/sh
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+
+demo: $(VENV)/.runtime
+	$(PYTHON) discoveries/main_job.py
+
+test: $(VENV)/.development
+	$(PYTHON) -m pytest
+
+test-slow: $(VENV)/.development
+	$(PYTHON) -m pytest -m slow
+
+check: $(VENV)/.development
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+$(VENV)/.runtime: requirements.txt pyproject.toml
+	python=$$(sh .ci/find-python) && "$$python" -m venv $(VENV)
+	sh .ci/install $(PYTHON) -r requirements.txt
+	touch $@
+
+$(VENV)/.development: $(VENV)/.runtime requirements-development.txt
+	sh .ci/install $(PYTHON) -r requirements-development.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV)

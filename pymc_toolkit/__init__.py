@@ -1,0 +1,38 @@
+"""A Bayesian media mix modelling toolkit around PyMC, with fleets.
+
+Names are imported when they are first used: ``import pymc_toolkit`` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymc_toolkit.client_config import ClientConfig as ClientConfig
+    from pymc_toolkit.fleets.production import ProductionFleet as ProductionFleet
+    from pymc_toolkit.pymc_model import PymcModel as PymcModel
+    from pymc_toolkit.simulate import simulate_client as simulate_client
+    from pymc_toolkit.simulate import simulate_ms as simulate_ms
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ClientConfig": "pymc_toolkit.client_config",
+    "ProductionFleet": "pymc_toolkit.fleets.production",
+    "PymcModel": "pymc_toolkit.pymc_model",
+    "simulate_client": "pymc_toolkit.simulate",
+    "simulate_ms": "pymc_toolkit.simulate",
+}
+
+__all__ = ["ClientConfig", "ProductionFleet", "PymcModel", "simulate_client", "simulate_ms"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

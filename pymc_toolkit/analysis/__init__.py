@@ -1,0 +1,1 @@
+"""What follows from a fit: contributions, returns, predictions, diagnostics. Original units."""

@@ -1,0 +1,122 @@
+"""What each part of the model contributed to the target, and what media returned on their cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pymc_toolkit.analysis.intervals import CI_PROB, summarise, to_frame
+from pymc_toolkit.engines import get_engine
+from pymc_toolkit.engines.base import Fit, sum_components
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.names import CHANNEL, CONTROL, DATE, FITTED
+
+
+def decomposition(fit: Fit, data: ModelData | None = None) -> xr.Dataset:
+    """Split the expected target into components, in original units.
+
+    Parameters
+    ----------
+    fit : Fit
+    data : ModelData, optional
+        The training window followed by later periods; the training window alone by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        The components of :data:`pymc_toolkit.names.COMPONENTS` and their sum ``fitted``, with dims
+        chain, draw, date and their own.
+    """
+    window = fit.training if data is None else data
+    components = get_engine(fit.engine).decompose(fit, window) * fit.training.scale("target")
+    return components.assign({FITTED: sum_components(components)})
+
+
+def roi(
+    contributions: xr.DataArray,
+    media: xr.DataArray,
+    cost_per_unit: Mapping[str, float | None],
+    ci_prob: float = CI_PROB,
+) -> pd.DataFrame:
+    """What each channel returned on what it cost, over the whole window.
+
+    The return is the sum of contributions over the sum of cost; carry-over beyond the window is not
+    counted. A channel without any spend has no ROI, and neither has one that was not bought.
+
+    Parameters
+    ----------
+    contributions : xarray.DataArray
+        Channel contributions with dims chain, draw, date and channel, in units of the target.
+    media : xarray.DataArray
+        Spend or exposure, dims date and channel.
+    cost_per_unit : Mapping of str to float or None
+        For channels that are not money: cost of one unit, or None if it was not bought.
+    ci_prob : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index channel; ``spend`` (money, NaN if not bought), ``exposure`` (sum of the column),
+        ``contribution`` (mean), ``roi`` (mean), ``ci_low``, ``ci_high``.
+    """
+    total = summarise(contributions.sum(DATE), ci_prob)
+    exposure = media.sum(DATE)
+    costs = [cost_per_unit.get(str(name), 1.0) for name in exposure[CHANNEL].values]
+    spend = exposure * np.array([np.nan if cost is None else cost for cost in costs])
+    returns = (total / spend.where(spend > 0)).rename(mean="roi")
+    table = returns.assign(spend=spend, exposure=exposure, contribution=total["mean"])
+    columns = ["spend", "exposure", "contribution", "roi", "ci_low", "ci_high"]
+    return to_frame(table[columns].reset_coords(drop=True))
+
+
+def totals(components: xr.Dataset, ci_prob: float = CI_PROB) -> pd.DataFrame:
+    """Each channel's total contribution and its share of the fitted target.
+
+    Parameters
+    ----------
+    components : xarray.Dataset
+        From :func:`decomposition`.
+    ci_prob : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index channel; ``contribution, ci_low, ci_high, share, share_low, share_high``.
+    """
+    earned = components["channels"].sum(DATE)
+    amount = to_frame(summarise(earned, ci_prob)).rename(columns={"mean": "contribution"})
+    share = to_frame(summarise(earned / components[FITTED].sum(DATE), ci_prob))
+    share.columns = pd.Index(["share", "share_low", "share_high"])
+    return amount.join(share)
+
+
+def by_period(components: xr.Dataset) -> pd.DataFrame:
+    """Mean contribution of every component in every period.
+
+    Parameters
+    ----------
+    components : xarray.Dataset
+        From :func:`decomposition`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index date; the baseline, trend and season first, then controls, then channels. Adds up to
+        the fitted mean. A name that a channel or control shares with a component is told apart.
+    """
+    means = components.drop_vars(FITTED).mean(("chain", "draw"))
+    columns: dict[str, np.ndarray] = {}
+    channels = [str(label) for label in means[CHANNEL].values]
+    # A column of the client's may be called as a component; each keeps a column of its own.
+    for name in ("baseline", "trend", "seasonality"):
+        if name in means:
+            columns[f"{name} (model)" if name in channels else name] = means[name].values
+    for label in means[CONTROL].values if "controls" in means else []:
+        name = f"{label} (control)" if label in columns else str(label)
+        columns[name] = means["controls"].sel({CONTROL: label}).values
+    for label in channels:
+        columns[label] = means["channels"].sel({CHANNEL: label}).values
+    return pd.DataFrame(columns, index=pd.DatetimeIndex(means[DATE].values, name=DATE))

@@ -1,0 +1,399 @@
+"""One client: the table, the role of each column, and the scalers."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pymc_toolkit import dates, validation
+from pymc_toolkit.exceptions import ColumnError, DataError, SpecificationError
+from pymc_toolkit.model_data import ModelData, to_dataset, to_table
+from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
+from pymc_toolkit.scalers import Scaler, check_method
+
+logger = logging.getLogger(__name__)
+
+# How log lines and errors call the variables of the data set.
+_ROLES = {"target": "Target", "media": "Channel", "controls": "Control"}
+_STORED = (
+    "target_name",
+    "date_column",
+    "channel_names",
+    "control_names",
+    "client_name",
+    "geo_column",
+    "scale_data",
+    "scaling_methods",
+    "cost_per_unit",
+    "target_is_money",
+    "known_columns",
+)
+
+
+class ClientConfig:
+    """One client's checked data, column roles and scalers.
+
+    The table is copied and checked on the way in; the caller's DataFrame is never changed.
+
+    Parameters
+    ----------
+    client_data : pandas.DataFrame
+        One row a period (and region), with a date column of text or timestamps: daily, weekly or
+        first-of-month.
+    target_name : str
+        Column that media should move, in any unit.
+    date_column : str
+    channel_names : sequence of str
+        Spend or exposure columns, zero or above.
+    control_names : sequence of str, optional
+        Other drivers: events, prices, emails.
+    client_name : str
+        Shown in logs and reports.
+    scale_data : bool
+        False leaves every column as it is.
+    geo_column : str, optional
+        Column that names the region of a row; every region needs every date.
+    target_scaler, channel_scaler, control_scaler : str
+        ``max_abs`` or ``none``; for controls also ``min_max`` and ``standard``.
+    cost_per_unit : Mapping of str to float or None, optional
+        For channels that are not money: what one unit cost; None for a channel that was not bought
+        (organic), which then has no ROI.
+    target_is_money : bool
+        Whether the target is in the currency of the spend, so that an ROI of 1 is break-even.
+
+    Raises
+    ------
+    DataError, ColumnError
+        If the table cannot be used as it is; the message says why.
+    SpecificationError
+        If an option is unknown.
+
+    Examples
+    --------
+    >>> from pymc_toolkit.simulate import simulate_client
+    >>> client = simulate_client(n_periods=30, n_channels=2)
+    >>> config = ClientConfig(client.data, "revenue", "date_week", client.channel_names)
+    >>> config.model_data.n_periods
+    30
+    """
+
+    def __init__(
+        self,
+        client_data: pd.DataFrame,
+        target_name: str,
+        date_column: str,
+        channel_names: Sequence[str],
+        control_names: Sequence[str] | None = None,
+        client_name: str = "client0",
+        scale_data: bool = True,
+        geo_column: str | None = None,
+        target_scaler: str = "max_abs",
+        channel_scaler: str = "max_abs",
+        control_scaler: str = "max_abs",
+        cost_per_unit: Mapping[str, float | None] | None = None,
+        target_is_money: bool = True,
+    ) -> None:
+        self.target_name = target_name
+        self.date_column = date_column
+        self.channel_names = _names("channel_names", channel_names)
+        self.control_names = _names("control_names", [] if control_names is None else control_names)
+        self.client_name = client_name
+        self.geo_column = geo_column
+        self.scale_data = scale_data
+        self.target_is_money = target_is_money
+        self.scaling_methods = {
+            "target": target_scaler if scale_data else "none",
+            "media": channel_scaler if scale_data else "none",
+            "controls": control_scaler if scale_data else "none",
+        }
+        for role, method in self.scaling_methods.items():
+            check_method(method, role)
+        if not self.channel_names:
+            raise SpecificationError("Got no channel_names; expected at least one channel.")
+        self.cost_per_unit = self.checked_costs(cost_per_unit or {})
+        self.table, self.model_data = self._read(client_data, scalers=None)
+        self.known_columns = [str(column) for column in client_data.columns]
+        logger.info("Client data loaded for '%s' with %d rows.", client_name, len(self.table))
+
+    @property
+    def used_columns(self) -> list[str]:
+        """Columns that the model reads, the target included."""
+        return [
+            self.date_column,
+            *([self.geo_column] if self.geo_column else []),
+            self.target_name,
+            *self.channel_names,
+            *self.control_names,
+        ]
+
+    @property
+    def _numeric(self) -> list[str]:
+        return [self.target_name, *self.channel_names, *self.control_names]
+
+    def channels(self, scaled: bool = True) -> xr.DataArray:
+        """Media by date and channel, scaled or in original units."""
+        return self._variable("media", "channels", scaled)
+
+    def controls(self, scaled: bool = True) -> xr.DataArray:
+        """Controls by date and control, scaled or in original units."""
+        return self._variable("controls", "controls", scaled)
+
+    def target(self, scaled: bool = False) -> xr.DataArray:
+        """Target by date, in original units or scaled."""
+        return self._variable("target", "target variable", scaled)
+
+    def covariates(self) -> pd.DataFrame:
+        """Dates, scaled channels and scaled controls, one row a period, as the model sees them.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (periods, 1 + channels + controls)
+
+        Raises
+        ------
+        DataError
+            For a client with regions, whose covariates are not one table.
+        """
+        if self.model_data.is_panel:
+            raise DataError(
+                "Got a client with regions; expected one series. Select a region of channels() "
+                "and controls() instead."
+            )
+        media = self.channels(scaled=True).transpose(DATE, CHANNEL)
+        controls = self.controls(scaled=True).transpose(DATE, CONTROL)
+        frame = pd.DataFrame(
+            np.hstack([media.values, controls.values]),
+            columns=[*self.channel_names, *self.control_names],
+        )
+        frame.insert(0, self.date_column, self.model_data.dates)
+        logger.info("Covariates DataFrame constructed with shape %s.", frame.shape)
+        return frame
+
+    def inverse_scaler(self, variable: str) -> Callable[[xr.DataArray], xr.DataArray]:
+        """Function that brings scaled values of ``target``, ``media`` or ``controls`` back.
+
+        Raises
+        ------
+        SpecificationError
+            For any other name.
+        """
+        if variable not in self.model_data.scalers:
+            raise SpecificationError(
+                f"Got {variable!r}; expected one of {', '.join(map(repr, _ROLES))}."
+            )
+        logger.info("Inverse scaler function for '%s' returned.", variable)
+        return self.model_data.scalers[variable].inverse
+
+    def checked_costs(self, costs: Mapping[str, float | None]) -> dict[str, float | None]:
+        """Costs of one unit of channels that are not money.
+
+        Parameters
+        ----------
+        costs : Mapping of str to float or None
+
+        Returns
+        -------
+        dict of str to float or None
+
+        Raises
+        ------
+        ColumnError
+            For a name that is not a channel.
+        SpecificationError
+            For a cost that is not above zero.
+        """
+        for name, cost in costs.items():
+            if name not in self.channel_names:
+                raise ColumnError(
+                    f"Got cost_per_unit for {name!r}, which is not a channel; expected some of "
+                    f"{', '.join(map(repr, self.channel_names))}."
+                )
+            if cost is not None and not (isinstance(cost, Real) and 0 < cost < math.inf):
+                raise SpecificationError(
+                    f"Got cost_per_unit {cost!r} for {name!r}; expected a number above zero, or "
+                    "None for a channel that was not bought."
+                )
+        return {name: None if cost is None else float(cost) for name, cost in costs.items()}
+
+    def future(self, new_data: pd.DataFrame) -> ModelData:
+        """Check a table of periods that follow the client's own, without a target needed.
+
+        Parameters
+        ----------
+        new_data : pandas.DataFrame
+            The date, channel and control columns (the target column is ignored), from the period
+            right after the last known one, without gaps.
+
+        Returns
+        -------
+        ModelData
+            With the client's scalers; its target is not a number.
+
+        Raises
+        ------
+        DataError, ColumnError
+            For missing or extra columns, overlapping or gapped dates, and everything that is
+            refused of a client's table.
+        """
+        self._check_is_table(new_data)
+        needed = [name for name in self.used_columns if name != self.target_name]
+        validation.check_new_columns(new_data.columns, needed, self.known_columns)
+        validation.check_columns(new_data, self._roles(with_target=False))
+        table = self._clean(new_data, [*self.channel_names, *self.control_names])
+        if self.geo_column:
+            known = self.model_data.dataset[GEO].values
+            validation.check_regions(table, self.date_column, self.geo_column, known)
+        validation.check_not_negative(table[self.channel_names])
+        dates.check_follows(
+            pd.DatetimeIndex(table[self.date_column].drop_duplicates()),
+            self.model_data.dates[-1],
+            self.model_data.frequency,
+        )
+        table[self.target_name] = np.nan
+        return ModelData(self._dataset(table), self.model_data.scalers, self.model_data.frequency)
+
+    def refreshed(self, new_data: pd.DataFrame, rescale: bool = False) -> ClientConfig:
+        """A client with further periods, and with old ones restated where the new table has them.
+
+        Parameters
+        ----------
+        new_data : pandas.DataFrame
+            Every column that the model reads, for new periods and for those to restate.
+        rescale : bool
+            Whether to fit the scalers anew; by default a scaled unit stays what it was.
+
+        Returns
+        -------
+        ClientConfig
+            A new one; this one is left as it was.
+
+        Raises
+        ------
+        DataError, ColumnError
+            As for a new client; also for columns that the client's table does not have.
+        """
+        self._check_is_table(new_data)
+        validation.check_new_columns(new_data.columns, self.used_columns, self.known_columns)
+        validation.check_columns(new_data, self._roles())
+        table = self._clean(new_data, self._numeric)
+        keys = [self.date_column, *([self.geo_column] if self.geo_column else [])]
+        joined = pd.concat([self.table, table[self.used_columns]], ignore_index=True)
+        joined = joined.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
+        client = copy.copy(self)
+        scalers = None if rescale else self.model_data.scalers
+        client.table, client.model_data = client._read(joined, scalers)
+        logger.info(
+            "Client data of '%s' refreshed: %d rows, %d of them new.",
+            self.client_name,
+            len(client.table),
+            len(client.table) - len(self.table),
+        )
+        return client
+
+    def to_dict(self) -> dict[str, Any]:
+        """Names, roles and options as plain values; the data are in ``model_data``."""
+        return {name: getattr(self, name) for name in _STORED}
+
+    @classmethod
+    def restore(cls, values: Mapping[str, Any], data: ModelData) -> ClientConfig:
+        """A client from what :meth:`to_dict` gave, and its data.
+
+        Parameters
+        ----------
+        values : Mapping
+        data : ModelData
+        """
+        client = object.__new__(cls)
+        for name in _STORED:
+            setattr(client, name, values[name])
+        client.model_data = data
+        client.table = to_table(
+            data.dataset, client.target_name, client.date_column, client.geo_column
+        )[client.used_columns]
+        return client
+
+    def _read(
+        self, table: pd.DataFrame, scalers: Mapping[str, Scaler] | None
+    ) -> tuple[pd.DataFrame, ModelData]:
+        """Check a table; return a clean copy of it and its labelled arrays."""
+        validation.check_columns(table, self._roles())
+        clean = self._clean(table, self._numeric)
+        if self.geo_column:
+            validation.check_regions(clean, self.date_column, self.geo_column)
+        frequency = dates.infer_frequency(
+            pd.DatetimeIndex(clean[self.date_column].drop_duplicates())
+        )
+        validation.check_target(clean[self.target_name])
+        validation.check_not_negative(clean[self.channel_names])
+        validation.warn_of_constant_media(clean[self.channel_names])
+        dataset = self._dataset(clean)
+        scalers = scalers or self._fit_scalers(dataset)
+        return clean[self.used_columns], ModelData(dataset, scalers, frequency)
+
+    def _clean(self, table: pd.DataFrame, numeric: list[str]) -> pd.DataFrame:
+        """A sorted copy of a table with real dates, region names and floats."""
+        # Values are checked before rows move, so that errors name the rows of the caller's table.
+        clean = table.copy()
+        clean[self.date_column] = dates.parse_dates(table[self.date_column])
+        if self.geo_column:
+            clean[self.geo_column] = validation.parse_regions(table[self.geo_column])
+        clean[numeric] = validation.check_numbers(table, numeric)
+        return validation.sort_rows(clean, self.date_column, self.geo_column)
+
+    def _fit_scalers(self, dataset: xr.Dataset) -> dict[str, Scaler]:
+        scalers = {}
+        for variable, method in self.scaling_methods.items():
+            scalers[variable] = Scaler.fit(dataset[variable], method, variable)
+            if method == "none":
+                logger.info("%s variables left unscaled.", _ROLES[variable])
+            else:
+                logger.info(
+                    "%s variable%s scaled using %s.",
+                    _ROLES[variable],
+                    "" if variable == "target" else "s",
+                    scalers[variable].label,
+                )
+        return scalers
+
+    def _dataset(self, table: pd.DataFrame) -> xr.Dataset:
+        return to_dataset(
+            table,
+            self.target_name,
+            self.date_column,
+            self.channel_names,
+            self.control_names,
+            self.geo_column,
+        )
+
+    def _variable(self, variable: str, called: str, scaled: bool) -> xr.DataArray:
+        logger.info("Returning %s in %s.", called, "scaled form" if scaled else "original scale")
+        data = self.model_data
+        return data.scaled(variable) if scaled else data.dataset[variable]
+
+    def _roles(self, with_target: bool = True) -> dict[str, Sequence[str]]:
+        return {
+            "date": [self.date_column],
+            **({"region": [self.geo_column]} if self.geo_column else {}),
+            **({"target": [self.target_name]} if with_target else {}),
+            "channel": self.channel_names,
+            "control": self.control_names,
+        }
+
+    def _check_is_table(self, new_data: Any) -> None:
+        validation.check_columns(new_data, {})
+
+
+def _names(argument: str, names: Any) -> list[str]:
+    """A list of column names, refusing a bare string (which is a sequence of letters)."""
+    listed = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else None
+    if listed is None or not all(isinstance(name, str) for name in listed):
+        raise ColumnError(f"Got {argument}={names!r}; expected a list of column names.")
+    return listed

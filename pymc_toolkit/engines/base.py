@@ -1,0 +1,124 @@
+"""What every engine offers, and the one container that every engine returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import xarray as xr
+
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import ModelSpec, Sampling
+from pymc_toolkit.names import FITTED
+
+# Powers of the scales of target, media and controls that lead from the scaled model to original
+# units: {"target": 1, "controls": -1} is target units per unit of control, {} a pure number.
+Unit = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model: what was asked, on which data, and what came out.
+
+    Parameters
+    ----------
+    engine : str
+        Name of the engine that made it.
+    spec : ModelSpec
+    sampling : Sampling
+    training : ModelData
+        The window that was fitted.
+    idata : xarray.DataTree
+        Groups ``posterior`` (parameters on the scaled data), ``sample_stats``,
+        ``posterior_predictive`` and ``observed_data`` (the target in original units) and
+        ``constant_data`` (media, controls and scales). A point estimate is a posterior with one
+        draw.
+    """
+
+    engine: str
+    spec: ModelSpec
+    sampling: Sampling
+    training: ModelData
+    idata: xr.DataTree
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Parameters on the scaled data, with dims chain and draw."""
+        return self.idata["posterior"].to_dataset()
+
+    @property
+    def sample_stats(self) -> xr.Dataset:
+        """What the sampler reported of each draw."""
+        return self.idata["sample_stats"].to_dataset()
+
+
+class Engine(Protocol):
+    """A way to fit a model and to say what follows from the fit."""
+
+    name: str
+
+    def check(self, data: ModelData, spec: ModelSpec) -> None:
+        """Refuse, before anything is sampled, what this engine cannot fit."""
+
+    def fit(
+        self, data: ModelData, spec: ModelSpec, sampling: Sampling, progressbar: bool = True
+    ) -> Fit:
+        """Fit the model on all periods of the data."""
+
+    def decompose(self, fit: Fit, data: ModelData) -> xr.Dataset:
+        """Split the expected target into components, on the scaled data.
+
+        Parameters
+        ----------
+        fit : Fit
+        data : ModelData
+            The training window, optionally followed by later periods.
+
+        Returns
+        -------
+        xarray.Dataset
+            The variables of :data:`pymc_toolkit.names.COMPONENTS` that the model has, with dims
+            chain, draw, date and their own.
+        """
+
+    def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
+        """Draw observations around the expected target, both on the scaled data."""
+
+    def response(self, fit: Fit, exposure: xr.DataArray) -> xr.DataArray:
+        """Response of each channel to an exposure held for long, at average effectiveness.
+
+        Parameters
+        ----------
+        fit : Fit
+        exposure : xarray.DataArray
+            Scaled, non-negative, with dim channel.
+        """
+
+    def unit(self, fit: Fit, variable: str) -> Unit | None:
+        """Unit of a posterior variable, None where no single factor leads to original units."""
+
+    def priors(self, data: ModelData, spec: ModelSpec) -> dict[str, Any]:
+        """Priors of the model by name, in the form that its users know."""
+
+    def prior_draws(self, fit: Fit, draws: int, seed: int) -> xr.Dataset:
+        """Draws of each parameter before the data, named and scaled as the posterior."""
+
+
+def sum_components(components: xr.Dataset) -> xr.DataArray:
+    """Add components up to the expected target.
+
+    Parameters
+    ----------
+    components : xarray.Dataset
+        As :meth:`Engine.decompose` returns it.
+
+    Returns
+    -------
+    xarray.DataArray
+        With dims chain, draw and date.
+    """
+    total = xr.zeros_like(components["baseline"])
+    for part in components.data_vars.values():
+        total = total + part.sum([dim for dim in part.dims if dim not in total.dims])
+    return total.rename(FITTED)

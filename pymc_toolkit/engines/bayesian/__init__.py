@@ -1,0 +1,1 @@
+"""The Bayesian engine: pymc-marketing builds the model, nutpie samples it."""

@@ -1,0 +1,183 @@
+"""What the model says of any window, computed from posterior draws with numpy alone.
+
+The graph that was sampled is not needed: a loaded model predicts without PyMC. A test holds every
+component against pymc-marketing's own graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.adstock import carry_over
+from pymc_toolkit.components.time_varying import (
+    fourier_modes,
+    piecewise_linear_trend,
+    smooth_multiplier,
+)
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import ModelSpec
+from pymc_toolkit.names import (
+    CHANNEL,
+    CONTROL,
+    DATE,
+    INTERCEPT_MULTIPLIER,
+    MEDIA_MULTIPLIER,
+    SAMPLE,
+)
+from pymc_toolkit.priors import INTERCEPT_TVP, MEDIA_TVP, hsgp_config, resolve
+
+
+def decompose(
+    posterior: xr.Dataset, spec: ModelSpec, training: ModelData, data: ModelData
+) -> xr.Dataset:
+    """Split the expected target of a window into components, on the scaled data.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+    spec : ModelSpec
+    training : ModelData
+        The window that was fitted: it sets where time starts and what is average.
+    data : ModelData
+        The training window, optionally followed by later periods.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``baseline`` and ``channels``, and ``controls``, ``seasonality`` and ``trend`` where the
+        model has them; dims chain, draw, date and their own.
+    """
+    time = np.arange(data.n_periods, dtype=float)
+    multipliers = time_multipliers(posterior, spec, training.n_periods, time)
+    media = _media(posterior, spec, data)
+    if MEDIA_MULTIPLIER in multipliers:
+        media = media * multipliers[MEDIA_MULTIPLIER][..., None]
+    baseline = posterior["intercept"].values[..., None] * multipliers.get(
+        INTERCEPT_MULTIPLIER, np.ones(time.size)
+    )
+    parts: dict[str, tuple[tuple[str, ...], Array]] = {
+        "baseline": ((*SAMPLE, DATE), baseline),
+        "channels": ((*SAMPLE, DATE, CHANNEL), media),
+    }
+    if data.controls:
+        effect = _per_coordinate(posterior, "gamma_control", CONTROL, len(data.controls))
+        scaled = data.scaled("controls").transpose(DATE, CONTROL).values
+        parts["controls"] = ((*SAMPLE, DATE, CONTROL), effect[..., None, :] * scaled)
+    if spec.yearly_seasonality:
+        modes = fourier_modes(data.dates, spec.yearly_seasonality)
+        size = 2 * spec.yearly_seasonality
+        amplitudes = _per_coordinate(posterior, "gamma_fourier", "fourier_mode", size)
+        parts["seasonality"] = ((*SAMPLE, DATE), amplitudes @ modes.T)
+    if spec.trend:
+        share = _elapsed_share(training, data)
+        delta = _per_coordinate(posterior, "delta", "changepoint", spec.trend)
+        parts["trend"] = ((*SAMPLE, DATE), piecewise_linear_trend(share, delta))
+    coords = {
+        **{dim: posterior[dim] for dim in SAMPLE},
+        DATE: data.dataset[DATE],
+        CHANNEL: data.dataset[CHANNEL],
+        **({CONTROL: data.dataset[CONTROL]} if data.controls else {}),
+    }
+    return xr.Dataset(parts, coords=coords)
+
+
+def time_multipliers(
+    posterior: xr.Dataset, spec: ModelSpec, training_periods: int, time: Array
+) -> dict[str, Array]:
+    """Smooth multipliers over time that the model has, each of shape (chain, draw, date).
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+    spec : ModelSpec
+    training_periods : int
+    time : ndarray of shape (date,)
+        Period numbers, 0 at the start of training.
+    """
+    priors = resolve(spec, training_periods, has_controls=False)
+    wanted = {
+        MEDIA_MULTIPLIER: (spec.time_varying_media, MEDIA_TVP),
+        INTERCEPT_MULTIPLIER: (spec.time_varying_intercept, INTERCEPT_TVP),
+    }
+    return {
+        name: smooth_multiplier(
+            time,
+            training_periods,
+            hsgp_config(priors[prior]),
+            eta=posterior[f"{name}_raw_eta"].values,
+            ls=posterior[f"{name}_raw_ls"].values,
+            offsets=posterior[f"{name}_raw_hsgp_coefs_offset"].values,
+        )
+        for name, (present, prior) in wanted.items()
+        if present
+    }
+
+
+def respond(posterior: xr.Dataset, spec: ModelSpec, exposure: xr.DataArray) -> xr.DataArray:
+    """Response of each channel to a carried-over exposure, at average effectiveness.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+    spec : ModelSpec
+    exposure : xarray.DataArray
+        Scaled, non-negative, with dim channel and any others.
+
+    Returns
+    -------
+    xarray.DataArray
+        Scaled; dims chain, draw and those of the exposure.
+    """
+    channels = exposure.sizes[CHANNEL]
+    parameters = {
+        name: xr.DataArray(values, dims=(*SAMPLE, CHANNEL))
+        for name, values in _component(posterior, "saturation", spec, channels).items()
+    }
+    sample = {dim: posterior[dim] for dim in SAMPLE}
+    response: Any = spec.saturation_component.response(exposure.expand_dims(sample), **parameters)
+    return response.assign_coords(exposure.coords)
+
+
+def _media(posterior: xr.Dataset, spec: ModelSpec, data: ModelData) -> Array:
+    """Contribution of each channel at average effectiveness, shape (chain, draw, date, channel)."""
+    exposure = data.scaled("media").transpose(DATE, CHANNEL).values
+    channels = exposure.shape[1]
+    kernel = spec.adstock_component.kernel(
+        spec.lag_max, _component(posterior, "adstock", spec, channels)
+    )
+    parameters = _component(posterior, "saturation", spec, channels)
+    return spec.saturation_component.response(
+        carry_over(exposure, kernel),
+        **{name: values[..., None, :] for name, values in parameters.items()},
+    )
+
+
+def _component(
+    posterior: xr.Dataset, prefix: str, spec: ModelSpec, channels: int
+) -> Mapping[str, Array]:
+    """Parameters of the adstock or saturation, each of shape (chain, draw, channel)."""
+    component = spec.adstock_component if prefix == "adstock" else spec.saturation_component
+    return {
+        parameter.name: _per_coordinate(posterior, f"{prefix}_{parameter.name}", CHANNEL, channels)
+        for parameter in component.parameters
+    }
+
+
+def _per_coordinate(posterior: xr.Dataset, variable: str, dim: str, size: int) -> Array:
+    """Draws of a variable by coordinate; a variable that all coordinates share is repeated."""
+    draws = posterior[variable]
+    if dim not in draws.dims:
+        draws = draws.expand_dims({dim: size}, axis=-1)
+    values: Array = draws.transpose(*SAMPLE, dim).values
+    return values
+
+
+def _elapsed_share(training: ModelData, data: ModelData) -> Array:
+    """Days since the start of training, as a share of the training window."""
+    days = (data.dates - training.dates[0]).days.to_numpy().astype(float)
+    return days / days[training.n_periods - 1]

@@ -1,0 +1,165 @@
+"""The Bayesian engine: a posterior over every parameter of the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pymc_toolkit.engines.base import Fit, Unit
+from pymc_toolkit.engines.bayesian.build import build_mmm, sampling_model
+from pymc_toolkit.engines.bayesian.decompose import decompose, respond, time_multipliers
+from pymc_toolkit.engines.bayesian.sampling import sample, with_public_names
+from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import ModelSpec, Sampling
+from pymc_toolkit.names import (
+    CHANNEL,
+    CONTROL,
+    DATE,
+    INTERCEPT_MULTIPLIER,
+    MEDIA_MULTIPLIER,
+    SAMPLE,
+)
+from pymc_toolkit.priors import (
+    INTERCEPT_TVP,
+    MEDIA_TVP,
+    PlainPrior,
+    component_parameters,
+    draw_prior,
+    hsgp_config,
+    plain,
+    resolve,
+    to_upstream,
+)
+from pymc_toolkit.validation import check_length
+
+
+class BayesianEngine:
+    """Fits with NUTS; see :class:`pymc_toolkit.engines.base.Engine` for what each method gives."""
+
+    name = "bayesian"
+
+    def check(self, data: ModelData, spec: ModelSpec) -> None:
+        """Refuse what this engine cannot fit: too short a history, or several regions."""
+        if data.is_panel:
+            raise SpecificationError(
+                "Got a client with several regions; the Bayesian engine fits one series. Sum the "
+                "regions, or make one model for each."
+            )
+        check_length(data.n_periods, spec.lag_max)
+
+    def fit(
+        self, data: ModelData, spec: ModelSpec, sampling: Sampling, progressbar: bool = True
+    ) -> Fit:
+        """Sample the posterior."""
+        self.check(data, spec)
+        model = sampling_model(build_mmm(data, spec))
+        draws, sample_stats = sample(model, sampling, progressbar)
+        posterior = with_public_names(draws, data.channels, data.controls)
+        time = np.arange(data.n_periods, dtype=float)
+        for name, values in time_multipliers(posterior, spec, data.n_periods, time).items():
+            posterior[name] = xr.DataArray(
+                values, dims=(*SAMPLE, DATE), coords={DATE: data.dataset[DATE]}
+            )
+        groups = {"posterior": posterior, "sample_stats": sample_stats, **_constant_groups(data)}
+        return Fit(self.name, spec, sampling, data, xr.DataTree.from_dict(groups))
+
+    def decompose(self, fit: Fit, data: ModelData) -> xr.Dataset:
+        """Split the expected target of the training window, and what follows it."""
+        return decompose(fit.posterior, fit.spec, fit.training, data)
+
+    def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
+        """Add noise of the likelihood to the expected target."""
+        likelihood = self._priors(fit.training, fit.spec)["likelihood"]
+        rng = np.random.default_rng(seed)
+        if likelihood["dist"] == "StudentT":
+            nu = _likelihood_parameter(fit.posterior, likelihood, "nu")
+            noise = rng.standard_t(xr.zeros_like(expected) + nu)
+        else:
+            noise = rng.standard_normal(expected.shape)
+        sigma = _likelihood_parameter(fit.posterior, likelihood, "sigma")
+        return expected + sigma * expected.copy(data=noise)
+
+    def response(self, fit: Fit, exposure: xr.DataArray) -> xr.DataArray:
+        """Response to a carried-over exposure at average effectiveness."""
+        return respond(fit.posterior, fit.spec, exposure)
+
+    def unit(self, fit: Fit, variable: str) -> Unit | None:
+        """Unit of a posterior variable; hyperpriors and basis coefficients have none."""
+        if variable in ("intercept", "y_sigma", "gamma_fourier", "delta"):
+            return {"target": 1}
+        if variable == "gamma_control":
+            return {"target": 1, "controls": -1}
+        if variable in (MEDIA_MULTIPLIER, INTERCEPT_MULTIPLIER) or variable.endswith("_raw_ls"):
+            return {}
+        parameter = component_parameters(fit.spec).get(variable)
+        if parameter is None or parameter.unit is None:
+            return None
+        of_target, of_channel = parameter.unit
+        if of_channel and CHANNEL not in fit.posterior[variable].dims:
+            # One value for all channels, whose units differ.
+            return None
+        powers = {"target": of_target, "media": of_channel}
+        return {role: power for role, power in powers.items() if power}
+
+    def priors(self, data: ModelData, spec: ModelSpec) -> dict[str, Any]:
+        """Priors as pymc-marketing takes them."""
+        return to_upstream(self._priors(data, spec))
+
+    def prior_draws(self, fit: Fit, draws: int, seed: int) -> xr.Dataset:
+        """Draws of each parameter before the data, named and scaled as the posterior."""
+        sizes = {CHANNEL: len(fit.training.channels), CONTROL: len(fit.training.controls)}
+        rng = np.random.default_rng(seed)
+        variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+        for name, prior in _by_variable(self._priors(fit.training, fit.spec)).items():
+            dims = tuple(dim for dim in prior.get("dims", ()) if dim in sizes)
+            width = sizes[dims[0]] if dims else 1
+            drawn = draw_prior(name, prior, width, draws, rng)
+            variables[name] = ("draw", *dims), drawn if dims else drawn[:, 0]
+        return xr.Dataset(variables)
+
+    def _priors(self, data: ModelData, spec: ModelSpec) -> dict[str, PlainPrior]:
+        return resolve(spec, data.n_periods, bool(data.controls))
+
+
+def _constant_groups(data: ModelData) -> dict[str, xr.Dataset]:
+    """What was fixed during sampling, in original units."""
+    scalers = {
+        f"{name}_{part}": getattr(scaler, part).assign_attrs(method=scaler.method)
+        for name, scaler in data.scalers.items()
+        for part in ("center", "scale")
+    }
+    return {
+        "observed_data": data.dataset[["target"]].rename(target="y"),
+        "constant_data": data.dataset[["media", "controls"]].assign(scalers),
+    }
+
+
+def _likelihood_parameter(
+    posterior: xr.Dataset, likelihood: PlainPrior, name: str
+) -> xr.DataArray | float:
+    """Draws of a parameter of the likelihood, or its value where it was given as a number."""
+    variable = f"y_{name}"
+    return posterior[variable] if variable in posterior else likelihood["kwargs"][name]
+
+
+def _by_variable(priors: dict[str, PlainPrior]) -> dict[str, PlainPrior]:
+    """Priors by the posterior variable that each of them is of."""
+    prefixes = {MEDIA_TVP: MEDIA_MULTIPLIER, INTERCEPT_TVP: INTERCEPT_MULTIPLIER}
+    variables: dict[str, PlainPrior] = {}
+    for name, prior in priors.items():
+        if name == "likelihood":
+            for parameter, value in prior["kwargs"].items():
+                if isinstance(value, dict):
+                    variables[f"y_{parameter}"] = value
+        elif name in prefixes:
+            config = hsgp_config(prior)
+            variables[f"{prefixes[name]}_raw_eta"] = plain("Exponential", {"lam": config.eta_lam})
+            variables[f"{prefixes[name]}_raw_ls"] = plain(
+                "InverseGamma", {"mu": config.ls_mu, "sigma": config.ls_sigma}
+            )
+        else:
+            variables[name] = prior
+    return variables

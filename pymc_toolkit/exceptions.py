@@ -1,0 +1,69 @@
+"""Every error this package raises on purpose.
+
+    ToolkitError
+    ├── DataError            (ValueError)    the client's table cannot be used as it is
+    │   └── ColumnError      (KeyError)      a named column is not there, or plays two roles
+    ├── SpecificationError   (ValueError)    the model that was asked for is impossible
+    │   └── PriorError                       a prior has a wrong name, shape or hyperparameter
+    ├── NotFittedError       (RuntimeError)  a result was asked for before ``fit``
+    └── SavedModelError      (ValueError)    a file is not a model this version can read
+
+Each subclass also inherits the builtin that it refines, so ``except ValueError`` keeps working.
+Each message says what was got, what was expected and what to do.
+Warnings that can be acted upon have categories of their own, so that they can be filtered by name.
+"""
+
+import warnings
+from pathlib import Path
+
+_PACKAGE_FOLDER = str(Path(__file__).parent)
+
+
+class ToolkitError(Exception):
+    """Base of every error raised by this package."""
+
+
+class DataError(ToolkitError, ValueError):
+    """The client's table cannot be used as it is."""
+
+
+class ColumnError(DataError, KeyError):
+    """A named column is missing from the table, or was given two roles."""
+
+    # KeyError would print the repr of the message, quotes and escapes included.
+    __str__ = Exception.__str__
+
+
+class SpecificationError(ToolkitError, ValueError):
+    """The model that was asked for is impossible or unknown."""
+
+
+class PriorError(SpecificationError):
+    """A prior has an unknown name, wrong dims or an impossible hyperparameter."""
+
+
+class NotFittedError(ToolkitError, RuntimeError):
+    """A result was asked for before the model was fitted."""
+
+
+class SavedModelError(ToolkitError, ValueError):
+    """A file is not a saved model that this version can read."""
+
+
+class DataWarning(UserWarning):
+    """The data are usable, but something about them should be looked at."""
+
+
+class ConvergenceWarning(UserWarning):
+    """The sampler did not converge; the numbers should not be shown to a client."""
+
+
+def warn_user(message: str, category: type[UserWarning]) -> None:
+    """Warn at the user's line of code, however deep inside the package the reason was found.
+
+    Parameters
+    ----------
+    message : str
+    category : type of UserWarning
+    """
+    warnings.warn(message, category, skip_file_prefixes=(_PACKAGE_FOLDER,))

@@ -1,0 +1,1 @@
+"""Fleets: many fits that test one model from several sides, their scores and verdicts."""

@@ -1,0 +1,154 @@
+"""What the model is, as frozen values: comparable, storable, and hashed into every report."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from pymc_toolkit.components.adstock import ADSTOCKS, Adstock
+from pymc_toolkit.components.saturation import SATURATIONS, Saturation
+from pymc_toolkit.exceptions import SpecificationError
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The structure of a model and the priors that differ from the defaults.
+
+    Parameters
+    ----------
+    lag_max : int
+        Number of periods over which an exposure acts, its own included; at least 1.
+    adstock : {"geometric", "delayed", "weibull_pdf", "weibull_cdf", "binomial"}
+    saturation : {"michaelis_menten", "logistic", "hill", "tanh", "root"}
+    time_varying_media, time_varying_intercept : bool
+        Whether a smooth multiplier moves media effectiveness, or the baseline, over time.
+    yearly_seasonality : int, optional
+        Number of harmonics of the year.
+    trend : int, optional
+        Number of changepoints of a piecewise linear trend; 1 is a straight line.
+    prior_overrides : Mapping of str to Mapping
+        Plain forms of the priors that replace defaults (see :mod:`pymc_toolkit.priors`).
+
+    Raises
+    ------
+    SpecificationError
+        If a name is unknown or a number is out of range.
+
+    Examples
+    --------
+    >>> ModelSpec(lag_max=4) == ModelSpec(lag_max=4, adstock="geometric")
+    True
+    """
+
+    lag_max: int
+    adstock: str = "geometric"
+    saturation: str = "michaelis_menten"
+    time_varying_media: bool = False
+    time_varying_intercept: bool = False
+    yearly_seasonality: int | None = None
+    trend: int | None = None
+    prior_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        _check_choice("adstock", self.adstock, ADSTOCKS)
+        _check_choice("saturation", self.saturation, SATURATIONS)
+        for name in ("lag_max", "yearly_seasonality", "trend"):
+            if name == "lag_max" or getattr(self, name) is not None:
+                object.__setattr__(self, name, _count(name, getattr(self, name)))
+        if self.adstock == "weibull_pdf" and self.lag_max < 2:
+            raise SpecificationError(
+                "Got lag_max=1 with adstock='weibull_pdf', which sets its smallest weight to zero; "
+                "expected a lag_max of at least 2, or another adstock."
+            )
+        # A copy: the caller's mapping may change later, a specification must not.
+        object.__setattr__(self, "prior_overrides", copy.deepcopy(dict(self.prior_overrides)))
+        for name in ("time_varying_media", "time_varying_intercept"):
+            if not isinstance(getattr(self, name), bool):
+                raise SpecificationError(
+                    f"Got {name}={getattr(self, name)!r}; expected True or False."
+                )
+
+    @property
+    def adstock_component(self) -> Adstock:
+        """The adstock that the name stands for."""
+        return ADSTOCKS[self.adstock]
+
+    @property
+    def saturation_component(self) -> Saturation:
+        """The saturation that the name stands for."""
+        return SATURATIONS[self.saturation]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The specification as plain values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelSpec:
+        """The specification that :meth:`to_dict` wrote."""
+        return cls(**values)
+
+    def digest(self) -> str:
+        """SHA-256 of every choice in the specification: the provenance of a fit."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a posterior is sampled.
+
+    Parameters
+    ----------
+    draws, tune, chains : int
+        Draws kept per chain, draws thrown away before them, and independent chains.
+    target_accept : float
+        Acceptance rate the step size aims at, between 0 and 1; higher is slower and safer.
+    random_seed : int
+        Same seed, same draws.
+
+    Raises
+    ------
+    SpecificationError
+        If a number is out of range.
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    target_accept: float = 0.9
+    random_seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("draws", "tune", "chains"):
+            object.__setattr__(self, name, _count(name, getattr(self, name)))
+        if not (isinstance(self.target_accept, Real) and 0 < self.target_accept < 1):
+            raise SpecificationError(
+                f"Got target_accept={self.target_accept!r}; expected a number between 0 and 1, "
+                "such as 0.9."
+            )
+        object.__setattr__(self, "target_accept", float(self.target_accept))
+        seed = _count("random_seed", self.random_seed, lowest=0)
+        object.__setattr__(self, "random_seed", seed)
+
+
+def _check_choice(name: str, value: object, allowed: Mapping[str, object]) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise SpecificationError(
+            f"Got {name}={value!r}; expected one of {', '.join(map(repr, allowed))}."
+        )
+
+
+def _count(name: str, value: Any, lowest: int = 1) -> int:
+    """A whole number, numpy's too, as a plain int; True and False are not numbers here."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, Integral) or value < lowest:
+        raise SpecificationError(
+            f"Got {name}={value!r}; expected a whole number of at least {lowest}."
+        )
+    return int(value)

@@ -1,0 +1,64 @@
+"""Dims and variable names: the public schema of everything this package returns.
+
+Whatever a version of pymc-marketing calls them inside, results carry these names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DATE = "date"
+CHANNEL = "channel"
+CONTROL = "control"
+GEO = "geo"
+CHAIN = "chain"
+DRAW = "draw"
+FOURIER_MODE = "fourier_mode"
+CHANGEPOINT = "changepoint"
+SAMPLE = (CHAIN, DRAW)
+
+MEDIA_MULTIPLIER = "media_temporal_latent_multiplier"
+INTERCEPT_MULTIPLIER = "intercept_latent_process"
+
+# Variables of a client's data set, in original units.
+DATA_VARIABLES: Mapping[str, str] = {
+    "target": "What the client wants more of, per period (date[, geo]).",
+    "media": "Spend or exposure of each channel, per period (date[, geo], channel).",
+    "controls": "Other drivers of the target, per period (date[, geo], control).",
+}
+
+# Variables of a posterior, on the scaled data. Names of adstock and saturation parameters are
+# ``adstock_<parameter>`` and ``saturation_<parameter>``, with dim channel.
+POSTERIOR_VARIABLES: Mapping[str, str] = {
+    "intercept": "Level of the target without media, controls, season or trend.",
+    "y_sigma": "Standard deviation (or scale) of what the model does not explain.",
+    "y_nu": "Degrees of freedom of a StudentT likelihood.",
+    "gamma_control": "Effect of one unit of each scaled control (control).",
+    "gamma_fourier": "Amplitude of each sine and cosine of the year (fourier_mode).",
+    "delta": "Change of the trend's slope at each changepoint (changepoint).",
+    MEDIA_MULTIPLIER: "Media effectiveness relative to its average over training (date).",
+    f"{MEDIA_MULTIPLIER}_raw_eta": "Amplitude of the latent process of media effectiveness.",
+    f"{MEDIA_MULTIPLIER}_raw_ls": "Length scale, in periods, of media effectiveness.",
+    f"{MEDIA_MULTIPLIER}_raw_hsgp_coefs_offset": "Standardised basis coefficients of media "
+    "effectiveness; no meaning one by one.",
+    INTERCEPT_MULTIPLIER: "Level of the baseline relative to its average over training (date).",
+    f"{INTERCEPT_MULTIPLIER}_raw_eta": "Amplitude of the latent process of the baseline.",
+    f"{INTERCEPT_MULTIPLIER}_raw_ls": "Length scale, in periods, of the baseline.",
+    f"{INTERCEPT_MULTIPLIER}_raw_hsgp_coefs_offset": "Standardised basis coefficients of the "
+    "baseline; no meaning one by one.",
+}
+
+# What a decomposition of the expected target holds, in the target's unit. They add up to "fitted".
+COMPONENTS: Mapping[str, str] = {
+    "baseline": "Intercept, varying over time where the model says so (date).",
+    "channels": "Contribution of each channel (date, channel).",
+    "controls": "Contribution of each control (date, control).",
+    "seasonality": "Yearly seasonality (date).",
+    "trend": "Trend (date).",
+}
+FITTED = "fitted"
+
+
+def has_own_meaning(variable: str) -> bool:
+    """Whether a posterior variable can be read on its own, and so must have converged."""
+    return not variable.endswith("_hsgp_coefs_offset")

@@ -1,0 +1,177 @@
+"""Fill a report's contract from a fit."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import pandas as pd
+
+from pymc_toolkit.analysis.contributions import by_period, decomposition, roi, totals
+from pymc_toolkit.analysis.diagnostics import Convergence, prior_against_posterior
+from pymc_toolkit.analysis.intervals import CI_PROB, summarise
+from pymc_toolkit.analysis.prediction import predict, prediction_table
+from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
+from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.names import CHANNEL, DATE, FITTED
+from pymc_toolkit.priors import resolve
+from pymc_toolkit.reports.contract import ModelReport, Provenance
+from pymc_toolkit.verdicts import Verdict
+
+_PACKAGES = ("pymc_toolkit", "pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
+
+
+def model_report(
+    fit: Fit,
+    data: ModelData,
+    *,
+    client: str,
+    target_name: str,
+    verdict: Verdict,
+    scores: pd.DataFrame,
+    train_scores: Mapping[str, float],
+    diagnostics: Convergence,
+    cost_per_unit: Mapping[str, float | None],
+    target_is_money: bool,
+) -> ModelReport:
+    """Gather everything that a report on one fit shows.
+
+    Parameters
+    ----------
+    fit : Fit
+    data : ModelData
+        The training window followed by the held-out periods.
+    client, target_name : str
+    verdict : Verdict
+    scores : pandas.DataFrame
+        Of the model and naive predictions on the held-out periods.
+    train_scores : Mapping of str to float
+    diagnostics : Convergence
+    cost_per_unit : Mapping of str to float or None
+    target_is_money : bool
+
+    Returns
+    -------
+    ModelReport
+    """
+    components = decomposition(fit, data)
+    held_out = data.n_periods - fit.training.n_periods
+    table = prediction_table(predict(fit, data)).reset_index(names=DATE)
+    table.insert(1, "actual", data.dataset["target"].values)
+    table["holdout"] = table.index >= fit.training.n_periods
+    earned = totals(components)
+    returns = roi(components["channels"], data.dataset["media"], cost_per_unit)
+    first, last = (f"{date.day} {date:%B %Y}" for date in (data.dates[0], data.dates[-1]))
+    media = summarise(components["channels"].sum((DATE, CHANNEL)) / components[FITTED].sum(DATE))
+    media_share = (float(media["mean"]), float(media["ci_low"]), float(media["ci_high"]))
+    return ModelReport(
+        title=f"What media did for {client}",
+        client=client,
+        question=(
+            f"How much of {target_name} did each channel bring from {first} to {last}, and can the "
+            f"model be trusted? It was trained without the last {held_out} periods, which it then "
+            "had to predict."
+        ),
+        headline=_headline(media_share, earned, target_name),
+        target_name=target_name,
+        target_is_money=target_is_money,
+        ci_prob=CI_PROB,
+        verdict=verdict,
+        fit=table,
+        media_share=media_share,
+        scores=scores,
+        train_scores=dict(train_scores),
+        components=by_period(components),
+        totals=earned,
+        roi=_report_returns(returns, earned, cost_per_unit),
+        curves=response_curves(fit),
+        observed=observed_spend(fit),
+        priors=prior_against_posterior(fit),
+        diagnostics=diagnostics.by_variable(),
+        sampler={
+            "divergences": diagnostics.divergences,
+            "max_tree_depth": diagnostics.max_tree_depth,
+            "draws": diagnostics.draws,
+        },
+        multiplier=media_effectiveness(fit),
+        provenance=provenance(fit, data),
+    )
+
+
+def provenance(fit: Fit, data: ModelData) -> Provenance:
+    """Where the numbers come from.
+
+    Parameters
+    ----------
+    fit : Fit
+    data : ModelData
+        All periods that the report is about.
+
+    Returns
+    -------
+    Provenance
+    """
+    sampling = fit.sampling
+    priors = resolve(fit.spec, fit.training.n_periods, bool(data.controls))
+    return Provenance(
+        engine=fit.engine,
+        first_date=str(data.dates[0].date()),
+        last_date=str(data.dates[-1].date()),
+        n_periods=data.n_periods,
+        frequency=data.frequency,
+        random_seed=sampling.random_seed,
+        sampling={
+            "draws": sampling.draws,
+            "tune": sampling.tune,
+            "chains": sampling.chains,
+            "target_accept": sampling.target_accept,
+        },
+        spec={**fit.spec.to_dict(), "priors": priors},
+        spec_hash=fit.spec.digest(),
+        data_hash=data.digest(),
+        versions={"Python": platform.python_version(), **_versions()},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _headline(
+    media_share: tuple[float, float, float], earned: pd.DataFrame, target_name: str
+) -> str:
+    """The finding in one sentence: media's share and the largest channel."""
+    largest = earned.loc[earned["contribution"].idxmax()]
+    share, low, high = media_share
+    return (
+        f"Media brought {share:.0%} of {target_name} ({low:.0%} to {high:.0%}); the largest part "
+        f"came from {largest.name}, {largest['share']:.0%} ({largest['share_low']:.0%} to "
+        f"{largest['share_high']:.0%})."
+    )
+
+
+def _report_returns(
+    returns: pd.DataFrame, totals: pd.DataFrame, cost_per_unit: Mapping[str, float | None]
+) -> pd.DataFrame:
+    """ROI of channels bought with money, and contribution per unit of the others."""
+    unpaid = [name for name, cost in cost_per_unit.items() if cost is None]
+    table = returns.drop(columns="exposure").assign(
+        paid=~returns.index.isin(unpaid), money=~returns.index.isin(list(cost_per_unit))
+    )
+    units = returns.loc[unpaid, "exposure"]
+    per_unit = totals.loc[unpaid, ["contribution", "ci_low", "ci_high"]].div(
+        units.where(units > 0), axis=0
+    )
+    table.loc[unpaid, "spend"] = units
+    table.loc[unpaid, ["roi", "ci_low", "ci_high"]] = per_unit.to_numpy()
+    return table
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # run from a source tree that is not installed
+            versions[package] = "not installed"
+    return versions

@@ -1,0 +1,289 @@
+"""Figures by channel: what each earned, what it returned, what more of it would earn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.formats import (
+    count,
+    each,
+    human,
+    human_span,
+    literal,
+    percent,
+    period,
+    probability,
+    ratio,
+    ratio_span,
+    span,
+)
+from pymc_toolkit.reports.look import (
+    BAND,
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    VERMILION,
+    Drawing,
+    Key,
+    Panel,
+    arms,
+    band,
+    blank,
+    label_rows,
+    rows_height,
+    value_axis,
+)
+
+
+def total_contributions(report: ModelReport) -> Drawing:
+    """Draw what each channel contributed over the whole window, largest first.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    Drawing
+    """
+    table = report.totals.sort_values("contribution", ascending=False)
+    names = [str(name) for name in table.index]
+    height = np.arange(len(table))[::-1]
+    written = each(human_span, table, "contribution", "ci_low", "ci_high")
+    figure = blank(rows_height(len(table)), bargap=0.72)
+    figure.add_bar(
+        x=table["contribution"],
+        y=height,
+        orientation="h",
+        marker_color=BLUE,
+        width=0.28,
+        error_x=arms(table, "ci_low", "contribution", "ci_high"),
+        customdata=[
+            [literal(name), text, percent(share)]
+            for name, text, share in zip(names, written, table["share"], strict=True)
+        ],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br>"
+        "%{customdata[2]} of the fitted target<extra></extra>",
+    )
+    label_rows(figure, names, written)
+    ends = table[["contribution", "ci_low", "ci_high"]]
+    figure.update_layout(xaxis=value_axis(ends, f"Contribution to {report.target_name}"))
+    return Drawing(
+        key="totals",
+        title=_earned_title(names[0], table.iloc[0]),
+        alt=f"Bars of the total contribution to {report.target_name} with "
+        f"{probability(report.ci_prob)} intervals, largest first: "
+        + "; ".join(f"{name} {text}" for name, text in zip(names, written, strict=True))
+        + ".",
+        note=f"Bars are means, whiskers {probability(report.ci_prob)} intervals. Channels whose "
+        "whiskers overlap cannot be ranked with certainty.",
+        panels=(Panel("", figure),),
+    )
+
+
+def return_on_spend(report: ModelReport) -> Drawing | None:
+    """Draw the return of each paid channel per unit of money spent, best first.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    Drawing or None
+        None where no channel was bought with money.
+    """
+    paid = report.roi[report.roi["paid"].astype(bool) & report.roi["roi"].notna()]
+    if paid.empty:
+        return None
+    table = paid.sort_values("roi", ascending=False)
+    names = [str(name) for name in table.index]
+    written = each(ratio_span, table, "roi", "ci_low", "ci_high")
+    height = pd.Series(np.arange(len(table))[::-1], index=table.index)
+    figure = blank(rows_height(len(table)))
+    earns, loses = table["ci_low"] > 1, table["ci_high"] < 1
+    # What a return of 1 means is only known where spend and target are in one unit.
+    legend: tuple[Key, ...] = ()
+    groups: tuple[tuple[Key, pd.Series, str], ...] = (
+        (Key("return", GREEN, "dot"), table["roi"].notna(), "circle"),
+    )
+    if report.target_is_money:
+        figure.add_vline(x=1, line={"color": INK, "width": 1.5, "dash": "dash"})
+        groups = _against_break_even(earns, loses)
+        legend = (*(key for key, *_ in groups), Key("1: break-even", INK, "dash"))
+    for key, chosen, symbol in groups:
+        rows, colour = table[chosen], key.colour
+        if rows.empty:
+            continue
+        ring = {"width": 2, "color": colour}
+        figure.add_scatter(
+            x=rows["roi"],
+            y=height[chosen],
+            mode="markers",
+            marker={"color": colour, "size": 11, "symbol": symbol, "line": ring},
+            error_x=arms(rows, "ci_low", "roi", "ci_high", colour=colour, thickness=2),
+            customdata=[
+                [literal(str(name)), text]
+                for name, text in zip(
+                    rows.index, each(ratio_span, rows, "roi", "ci_low", "ci_high"), strict=True
+                )
+            ],
+            hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+        )
+    label_rows(figure, names, written)
+    ends = table[["roi", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel()
+    if report.target_is_money:
+        ends = np.append(ends, 1.0)
+    title = f"{report.target_name} per unit of money spent"
+    figure.update_layout(xaxis=value_axis(ends, title))
+    best = table.iloc[0]
+    return Drawing(
+        key="roi",
+        title=f"{names[0]} returned the most: {ratio(best['roi'])} for every 1 spent "
+        f"({span(ratio(best['ci_low']), ratio(best['ci_high']))})",
+        alt=f"Return on spend with {probability(report.ci_prob)} intervals, best first: "
+        + "; ".join(f"{name} {text}" for name, text in zip(names, written, strict=True))
+        + ".",
+        note=f"{int(earns.sum())} of {count(len(table), 'paid channel')} clearly returned more "
+        f"than 1 per unit spent and {int(loses.sum())} clearly less: their "
+        f"{probability(report.ci_prob)} intervals lie on one side of the dashed break-even line."
+        if report.target_is_money
+        else f"Dots are means, whiskers {probability(report.ci_prob)} intervals. Channels whose "
+        "whiskers overlap cannot be ranked with certainty.",
+        panels=(Panel("", figure),),
+        legend=legend,
+    )
+
+
+def _against_break_even(
+    earns: pd.Series, loses: pd.Series
+) -> tuple[tuple[Key, pd.Series, str], ...]:
+    """Group channels by whether their intervals lie above one, around it, or below it."""
+    return (
+        (Key("earns more than it costs", GREEN, "dot"), earns, "circle"),
+        (Key("too close to call", MUTED, "ring"), ~earns & ~loses, "circle-open"),
+        (Key("earns less than it costs", VERMILION, "diamond"), loses, "diamond"),
+    )
+
+
+def response_curves(report: ModelReport) -> Drawing:
+    """Draw what each channel would earn at other levels of spend, one panel a channel.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    Drawing
+        Panels in the order of total contribution, on one vertical scale unless channels differ
+        too much for that.
+    """
+    order = report.totals.sort_values("contribution", ascending=False).index
+    tables = {name: report.curves[report.curves["channel"] == name] for name in order}
+    tables = {name: table.sort_values("spend") for name, table in tables.items() if len(table)}
+    tops = [table[["mean", "ci_high"]].max().max() for table in tables.values()]
+    shared = bool(tops) and 0 < max(tops) <= 12 * min(tops)
+    unit = period(report.provenance.frequency)
+    panels = []
+    for name, table in tables.items():
+        ends = report.curves if shared else table
+        vertical = value_axis(ends[["ci_low", "ci_high", "mean"]], "", n=4)
+        panels.append(Panel(str(name), _curve_figure(report, str(name), table, vertical)))
+    scale = (
+        "All panels share one vertical scale."
+        if shared
+        else "Each panel has its own vertical scale: compare shapes, not heights."
+    )
+    return Drawing(
+        key="curves",
+        title=_curves_title(report, tables),
+        alt=f"Response curves of {count(len(panels), 'channel')}: contribution to "
+        f"{report.target_name} per {unit} against spend (or exposure) per {unit}, with "
+        f"{probability(report.ci_prob)} bands; solid within what was observed, dashed beyond.",
+        note=f"Contribution to {report.target_name} per {unit} (upwards) at each level of spend "
+        f"or exposure per {unit} (rightwards), with the {probability(report.ci_prob)} interval. "
+        "Beyond what was observed the curve is a guess. "
+        f"{scale}",
+        panels=tuple(panels),
+        legend=(
+            Key("within what was observed", BLUE, "line"),
+            Key("beyond", BLUE, "dash"),
+            Key(f"{probability(report.ci_prob)} interval", BAND, "area"),
+            Key("usual level when active", INK, "dot"),
+        ),
+        grid=True,
+    )
+
+
+def _earned_title(name: str, row: pd.Series) -> str:
+    written = human_span(row["contribution"], row["ci_low"], row["ci_high"])
+    if row["contribution"] <= 0:
+        return f"No channel added to the target; {name} came closest: {written}"
+    return f"{name} earned the most: {written}"
+
+
+def _curve_figure(
+    report: ModelReport, name: str, table: pd.DataFrame, vertical: dict[str, object]
+) -> go.Figure:
+    """One channel's response: solid where observed, dashed beyond, a dot at the mean."""
+    unit = period(report.provenance.frequency)
+    money = bool(report.roi["money"].get(name, True))
+    figure = blank(190)
+    figure.add_trace(band(table["spend"], table["ci_low"], table["ci_high"]))
+    seen = table["observed"].astype(bool)
+    edge = table.loc[seen, "spend"].max() if seen.any() else -np.inf
+    for rows, dash in ((table[seen], "solid"), (table[table["spend"] >= edge], "4px,3px")):
+        figure.add_scatter(
+            x=rows["spend"],
+            y=rows["mean"],
+            mode="lines",
+            line={"color": BLUE, "width": 2, "dash": dash},
+            customdata=list(
+                zip(
+                    each(human, rows, "spend"),
+                    each(human_span, rows, "mean", "ci_low", "ci_high"),
+                    strict=True,
+                )
+            ),
+            hovertemplate="%{customdata[1]}<br>at %{customdata[0]}<extra></extra>",
+        )
+    usual = float(report.observed["mean"].get(name, np.nan))
+    if np.isfinite(usual):
+        height = float(np.interp(usual, table["spend"], table["mean"]))
+        figure.add_scatter(
+            x=[usual],
+            y=[height],
+            mode="markers",
+            marker={"color": INK, "size": 9},
+            customdata=[[human(usual), human(height)]],
+            hovertemplate="usual level: %{customdata[0]}<br>earns %{customdata[1]}<extra></extra>",
+        )
+    what = "Spend" if money else "Exposure"
+    figure.update_layout(
+        xaxis=value_axis(table["spend"], f"{what} per {unit}", n=4), yaxis=vertical
+    )
+    return figure
+
+
+def _curves_title(report: ModelReport, tables: dict[str, pd.DataFrame]) -> str:
+    """Compare how flat curves are at the usual level: marginal over average return."""
+    flatness = {}
+    for name, table in tables.items():
+        usual = float(report.observed["mean"].get(name, np.nan))
+        x, y = table["spend"].to_numpy(dtype=float), table["mean"].to_numpy(dtype=float)
+        if not np.isfinite(usual) or usual <= 0 or len(x) < 2:
+            continue
+        here, more = np.interp(usual, x, y), np.interp(1.1 * usual, x, y)
+        if here > 0:
+            flatness[name] = (more - here) / (0.1 * here)
+    if not flatness:
+        return "What each channel would earn at other levels of spend"
+    least, most = min(flatness, key=lambda k: flatness[k]), max(flatness, key=lambda k: flatness[k])
+    if least == most:
+        return f"What more or less of {most} would earn"
+    return f"At its usual level {least} is closest to saturation, {most} has the most room"

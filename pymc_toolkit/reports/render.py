@@ -1,0 +1,159 @@
+"""Put a report on one page that needs nothing but itself: no server, no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs
+
+from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.reports import tables
+from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.figures import Drawing, draw_all
+from pymc_toolkit.reports.formats import day, period, probability
+from pymc_toolkit.verdicts import Check, Status
+
+_LOGGER = logging.getLogger(__name__)
+_LOADER = PackageLoader("pymc_toolkit.reports")
+_SUFFIXES = (".html", ".htm")
+# Inside a script element these would end it, open a comment, or end a line of JavaScript.
+_UNSAFE_IN_SCRIPT = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
+_TABLES = (
+    tables.scores,
+    tables.channels,
+    tables.unpaid_channels,
+    tables.checks,
+    tables.diagnostics,
+    tables.sampler,
+)
+
+
+@dataclass(frozen=True)
+class _Script:
+    """JavaScript to run on the page, and the hash by which the page's policy knows it."""
+
+    text: Markup
+    digest: str
+
+
+def render(report: ModelReport) -> str:
+    """Render a report as one HTML page.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    str
+        Complete and self-contained. Names of the user's are shown as they are, markup included;
+        the page's own policy forbids every request and every other script.
+    """
+    environment = _environment()
+    drawings = draw_all(report)
+    provenance = report.provenance
+    return environment.get_template("model_report.html").render(
+        report=report,
+        words=tables.STATUS_WORDS,
+        checks=_worst_first(report.verdict.checks),
+        drawings=drawings,
+        figures=_figures_json(drawings),
+        tables={make.__name__: make(report) for make in _TABLES},
+        library=_script(get_plotlyjs()),
+        program=_script(_source(environment, "draw.js")),
+        style=Markup(_source(environment, "style.css")),
+        interval=probability(report.ci_prob),
+        period=period(provenance.frequency),
+        window=(day(provenance.first_date), day(provenance.last_date)),
+        spec=json.dumps(provenance.spec, indent=2, ensure_ascii=False, default=str),
+    )
+
+
+def write(report: ModelReport, path: str | Path) -> Path:
+    """Write a report to a file, and the folders that it needs.
+
+    Parameters
+    ----------
+    report : ModelReport
+    path : str or Path
+        Ends in .html or .htm. A file that is there is replaced.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SpecificationError
+        If the path is a folder or has another ending.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise SpecificationError(
+            f"Got {str(target)!r}, which is a folder; expected a file to write the report to. "
+            f"Give it a name, such as {str(target / 'report.html')!r}."
+        )
+    if target.suffix.lower() not in _SUFFIXES:
+        raise SpecificationError(
+            f"Got {str(target)!r}; expected a name that ends in .html or .htm, which browsers "
+            f"open. Use {str(target.with_suffix('.html'))!r}."
+        )
+    page = render(report)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page, encoding="utf-8", newline="\n")
+    _LOGGER.info("Wrote report to %s (%.1f MB)", target, target.stat().st_size / 1e6)
+    return target
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=_LOADER,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = _breakable
+    return environment
+
+
+def _breakable(text: str) -> Markup:
+    """Escape a text and let its lines break after underscores, as column names need."""
+    return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
+
+
+def _source(environment: Environment, name: str) -> str:
+    """Text of a file beside the templates that is no template itself."""
+    return _LOADER.get_source(environment, name)[0]
+
+
+def _script(text: str) -> _Script:
+    """Trust a script of ours by its hash, so that no other script can run on the page."""
+    # Browsers hash what they parsed, in which every line ends in LF.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return _Script(Markup(text), f"sha256-{digest}")
+
+
+def _figures_json(drawings: Mapping[str, Drawing]) -> Markup:
+    """All panels as JSON that is safe inside a script element, by drawing and number."""
+    panels = (
+        f'"{drawing.key}-{i}":{panel.figure.to_json()}'
+        for drawing in drawings.values()
+        for i, panel in enumerate(drawing.panels)
+    )
+    text = "{" + ",".join(panels) + "}"
+    return Markup(text.translate(_UNSAFE_IN_SCRIPT))
+
+
+def _worst_first(checks: Sequence[Check]) -> list[Check]:
+    order = list(Status)
+    return sorted(checks, key=lambda check: -order.index(check.status))

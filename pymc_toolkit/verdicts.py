@@ -1,0 +1,89 @@
+"""Three-state judgements: what was checked, what came out, and one sentence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+
+class Status(StrEnum):
+    """Outcome of a check, worst last."""
+
+    PASS = "pass"
+    REVIEW = "review"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a fit or a fleet.
+
+    Parameters
+    ----------
+    name : str
+        What was checked, in a few words.
+    status : Status
+    sentence : str
+        What came out and what it means, for a reader without statistics.
+    value : float or None
+        The figure that was judged, None where it could not be computed.
+    threshold : float or None
+        What it was held against.
+    """
+
+    name: str
+    status: Status
+    sentence: str
+    value: float | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Checks together; the worst decides.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+
+    Examples
+    --------
+    >>> Verdict((Check("a", Status.PASS, "Fine."), Check("b", Status.REVIEW, "Look."))).status
+    <Status.REVIEW: 'review'>
+    """
+
+    checks: Sequence[Check]
+
+    @property
+    def status(self) -> Status:
+        """The worst status of any check."""
+        order = list(Status)
+        return max((check.status for check in self.checks), key=order.index, default=Status.PASS)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        troubles = [check.name for check in self.checks if check.status is not Status.PASS]
+        if not troubles:
+            return f"All {len(self.checks)} checks passed."
+        named = ", ".join(troubles)
+        lead = "Do not use these results yet" if self.status is Status.FAIL else "Look first"
+        return f"{lead}: {len(troubles)} of {len(self.checks)} checks did not pass ({named})."
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a check."""
+        return pd.DataFrame(
+            [
+                {
+                    "check": check.name,
+                    "status": str(check.status),
+                    "value": check.value,
+                    "threshold": check.threshold,
+                    "sentence": check.sentence,
+                }
+                for check in self.checks
+            ]
+        )

@@ -1,0 +1,133 @@
+"""Fits that are shared between tests: each distinct graph costs a compilation."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pytest
+from fits import FakeSampler
+
+from pymc_toolkit.engines.bayesian.engine import BayesianEngine
+from pymc_toolkit.exceptions import ConvergenceWarning
+from pymc_toolkit.pymc_model import PymcModel
+from pymc_toolkit.simulate import simulate_client
+
+TRAINED_ON = 52
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that was really sampled, on the first weeks of a simulated client."""
+
+    model: PymcModel
+    table: pd.DataFrame
+    channels: list[str]
+    log: list[tuple[str, str]]
+
+    @property
+    def training(self) -> pd.DataFrame:
+        return self.table.head(TRAINED_ON)
+
+    @property
+    def future(self) -> pd.DataFrame:
+        return self.table.iloc[TRAINED_ON:].drop(columns="revenue")
+
+
+class _Records(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.name, record.getMessage()))
+
+
+@contextmanager
+def _log_of_the_package() -> Iterator[list[tuple[str, str]]]:
+    handler, logger = _Records(), logging.getLogger("pymc_toolkit")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield handler.lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def _sampled(seed: int, sampling: dict[str, int], **options: Any) -> Fitted:
+    client = simulate_client(n_periods=60, n_channels=3, seed=1)
+    with _log_of_the_package() as log, warnings.catch_warnings():
+        # Far too few draws to converge; what is tested does not depend on it.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = PymcModel(
+            client_data=client.data.head(TRAINED_ON),
+            target_name="revenue",
+            date_column="date_week",
+            channel_names=client.channel_names,
+            random_seed=seed,
+            **options,
+        ).fit(**sampling, progressbar=False)
+    return Fitted(model, client.data, client.channel_names, log)
+
+
+@pytest.fixture(scope="session")
+def fitted() -> Fitted:
+    """The model of the user guide in small. Do not refit it: it is shared."""
+    return _sampled(
+        1,
+        {"draws": 200, "tune": 300, "chains": 2},
+        control_names=["events"],
+        lag_max=4,
+        scale_data=True,
+        saturation="michaelis_menten",
+        time_varying_media=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def fitted_otherwise() -> Fitted:
+    """A model of all the parts that the guide's has not. Do not refit it: it is shared."""
+    from pymc_extras.prior import Prior
+
+    likelihood = Prior(
+        "StudentT", sigma=Prior("HalfNormal", sigma=1), nu=Prior("Gamma", alpha=10, beta=1)
+    )
+    return _sampled(
+        2,
+        {"draws": 50, "tune": 150, "chains": 2},
+        adstock="delayed",
+        saturation="hill",
+        time_varying_intercept=True,
+        yearly_seasonality=2,
+        trend=3,
+        model_priors={"likelihood": likelihood},
+    )
+
+
+@pytest.fixture
+def fake_sampler(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeSampler]:
+    """Replace sampling by made-up draws; returns what remembers the calls."""
+
+    def install(**options: Any) -> FakeSampler:
+        sampler = FakeSampler(**options)
+        monkeypatch.setattr(
+            BayesianEngine, "fit", lambda _self, *args, **kwargs: sampler(*args, **kwargs)
+        )
+        return sampler
+
+    return install
+
+
+@pytest.fixture
+def convergence_is_not_the_point() -> Iterator[None]:
+    """For tests whose draws are made up or too few."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

@@ -1,0 +1,143 @@
+"""The scripts in discoveries/ run: with a stand-in sampler here, and for real where marked slow."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+from fits import FakeSampler
+
+from pymc_toolkit import PymcModel
+from pymc_toolkit.engines.bayesian.engine import BayesianEngine
+from pymc_toolkit.exceptions import ConvergenceWarning
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLIC_DATA = ROOT.parent / "shared" / "data"
+
+# File, date, target, channels, controls, organic channels.
+PUBLIC = {
+    "pymc_mmm_example": ("date_week", "y", ["x1", "x2"], ["event_1", "event_2", "t"], []),
+    "robyn_dt_simulated_weekly": (
+        "DATE",
+        "revenue",
+        ["tv_S", "ooh_S", "print_S", "search_S", "facebook_S"],
+        ["competitor_sales_B", "newsletter"],
+        [],
+    ),
+    "meridian_national_all_channels": (
+        "time",
+        "conversions",
+        [*(f"Channel{i}_spend" for i in range(5)), "Organic_channel0_impression"],
+        ["competitor_sales_control", "sentiment_score_control", "Promo"],
+        ["Organic_channel0_impression"],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def main_job() -> ModuleType:
+    path = ROOT / "discoveries" / "main_job.py"
+    spec = importlib.util.spec_from_file_location("main_job", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def arguments(name: str, data: Path, output: Path) -> list[str]:
+    date, target, channels, controls, organic = PUBLIC[name]
+    return [
+        *("--data", str(data), "--date", date, "--target", target),
+        *("--channels", *channels, "--controls", *controls, "--organic", *organic),
+        *("--output", str(output)),
+    ]
+
+
+def public_file(name: str) -> Path:
+    path = PUBLIC_DATA / f"{name}.csv"
+    if not path.is_file():
+        pytest.skip(f"public data set {path.name} is not on this machine")
+    return path
+
+
+@pytest.mark.usefixtures("convergence_is_not_the_point")
+class TestPlumbing:
+    @pytest.fixture(autouse=True)
+    def _stand_in(self, monkeypatch):
+        monkeypatch.setattr(BayesianEngine, "fit", staticmethod(FakeSampler()))
+
+    def test_runs_on_the_simulated_client_and_says_where_the_report_is(
+        self, main_job, tmp_path, capsys
+    ):
+        main_job.main(["--output", str(tmp_path), "--draws", "20"])
+        printed = capsys.readouterr().out
+        assert f"Report: {tmp_path / 'ms.html'}" in printed
+        assert (tmp_path / "ms.html").is_file()
+        assert "snapchat_cost" in printed
+        assert PymcModel.load(tmp_path / "ms.nc").config.model_data.n_periods == 161
+
+    @pytest.mark.parametrize("name", PUBLIC)
+    def test_runs_on_public_data_with_only_names_changed(self, main_job, tmp_path, name):
+        main_job.main([*arguments(name, public_file(name), tmp_path), "--draws", "20"])
+        assert (tmp_path / f"{name}.html").is_file()
+
+
+@pytest.mark.slow
+class TestInference:
+    def test_flagship_converges_and_covers_the_truth(self):
+        truth = json.loads((ROOT / "data" / "ms_truth.json").read_text(encoding="utf-8"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            model = PymcModel(
+                client_data=pd.read_csv(ROOT / "data" / "ms.csv"),
+                target_name="ecommerce_revenue",
+                date_column="date_week",
+                channel_names=list(truth["contributions"]),
+                control_names=["events", "emails_delivered"],
+                lag_max=4,
+                scale_data=True,
+                saturation="michaelis_menten",
+                time_varying_media=True,
+                random_seed=63,
+            ).fit(progressbar=False)
+        assert model.convergence.r_hat <= 1.01
+        total = model.contributions()["channels"].sum("date")
+        low, high = (total.quantile(q, ("chain", "draw")) for q in (0.05, 0.95))
+        covered = [
+            float(low.sel(channel=name)) <= value <= float(high.sel(channel=name))
+            for name, value in truth["contributions"].items()
+        ]
+        assert sum(covered) >= 10
+
+    @pytest.mark.parametrize("name", PUBLIC)
+    def test_public_data(self, main_job, tmp_path, name):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            main_job.main(arguments(name, public_file(name), tmp_path))
+        assert (tmp_path / f"{name}.html").is_file()
+
+    def test_real_panel_summed_to_one_series(self, main_job, tmp_path):
+        panel = pd.read_csv(public_file("deepcausalmmm_MMM_Data"))
+        channels = [name for name in panel if name.startswith("impressions_")]
+        controls = [name for name in panel if name.startswith("control_")]
+        national = panel.groupby("weekid")[[*channels, "target_visits", *controls]].sum()
+        # The data set has week numbers only; the first Monday is made up.
+        national.insert(0, "week", pd.date_range("2022-01-03", periods=len(national), freq="7D"))
+        national.to_csv(tmp_path / "national.csv", index=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            main_job.main(
+                [
+                    *("--data", str(tmp_path / "national.csv"), "--date", "week"),
+                    *("--target", "target_visits", "--channels", *channels),
+                    *("--controls", *controls, "--organic", *channels, "--target-is-no-money"),
+                    *("--output", str(tmp_path)),
+                ]
+            )
+        assert (tmp_path / "national.html").is_file()

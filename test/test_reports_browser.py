@@ -1,0 +1,175 @@
+"""Reports in a real browser: drawn, silent, offline, within the screen and on paper."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_examples import NASTY, example_report
+
+from pymc_toolkit.reports.figures import draw_all
+from pymc_toolkit.reports.render import write
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_PATIENCE_MS = 90_000
+_SMALLEST_PDF = 50_000
+
+pytestmark = pytest.mark.skipif(
+    _CHROMIUM is None, reason="no Chromium found: install one or set CHROMIUM to its path"
+)
+
+
+@dataclass
+class Visit:
+    """An open report and what the browser said about it."""
+
+    page: Any
+    url: str
+    messages: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=[1280, 400], ids=["desk", "phone"])
+def visit(
+    browser: Any, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Visit]:
+    path = write(example_report(), tmp_path_factory.mktemp("report") / "report.html")
+    context = browser.new_context(viewport={"width": request.param, "height": 800}, offline=True)
+    page = context.new_page()
+    visit = Visit(page, path.as_uri())
+    page.on("console", lambda message: visit.messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    page.on("request", lambda sent: visit.requests.append(sent.url))
+    page.on("dialog", lambda dialog: _note_and_close(visit, dialog))
+    page.goto(visit.url)
+    page.wait_for_selector("html[data-drawn]", timeout=_PATIENCE_MS)
+    yield visit
+    context.close()
+
+
+def test_every_figure_is_drawn(visit: Visit) -> None:
+    drawn = visit.page.evaluate(
+        """() => Array.from(document.querySelectorAll(".plot"), plot => {
+            const box = plot.querySelector("svg.main-svg")?.getBoundingClientRect();
+            const marks = plot.querySelectorAll(".trace path, .trace .point").length;
+            return {panel: plot.dataset.panel, width: box?.width, height: box?.height, marks};
+        })"""
+    )
+    expected = sum(len(drawing.panels) for drawing in draw_all(example_report()).values())
+    assert len(drawn) == expected
+    empty = [plot for plot in drawn if not (plot["width"] and plot["height"] and plot["marks"])]
+    assert empty == []
+
+
+def test_browser_has_no_complaints(visit: Visit) -> None:
+    assert visit.messages == []
+    assert visit.errors == []
+
+
+def test_nothing_is_requested_but_the_file(visit: Visit) -> None:
+    assert visit.requests == [visit.url]
+
+
+def test_names_do_not_run(visit: Visit) -> None:
+    assert visit.dialogs == []
+    labels = visit.page.eval_on_selector_all(
+        "#figure-totals svg text", "texts => texts.map(text => text.textContent)"
+    )
+    assert NASTY in labels
+
+
+def test_page_does_not_scroll_sideways(visit: Visit) -> None:
+    inner, needed = visit.page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
+    assert needed <= inner
+
+
+def test_figures_stay_within_their_frames(visit: Visit) -> None:
+    assert _sticking_out(visit.page) == []
+
+
+def test_labels_are_not_cut(visit: Visit) -> None:
+    cut = visit.page.evaluate(
+        """() => Array.from(document.querySelectorAll(".plot svg text")).filter(text => {
+            const own = text.getBoundingClientRect();
+            const frame = text.closest(".plot").getBoundingClientRect();
+            return own.width && (own.left < frame.left - 1 || own.right > frame.right + 1
+                || own.bottom > frame.bottom + 1);
+        }).map(text => text.textContent)"""
+    )
+    assert cut == []
+
+
+def test_names_and_values_do_not_overlap(visit: Visit) -> None:
+    overlapping = visit.page.evaluate(
+        """() => ["totals", "roi"].flatMap(key => {
+            const texts = document.querySelectorAll(`#figure-${key} .annotation-text`);
+            const boxes = Array.from(texts, text => [text, text.getBoundingClientRect()]);
+            return boxes.filter(([a, p]) => boxes.some(([b, q]) => a !== b && p.left < q.right
+                && q.left < p.right && p.top < q.bottom - 2 && q.top < p.bottom - 2))
+                .map(([text]) => text.textContent);
+        })"""
+    )
+    assert overlapping == []
+
+
+def test_figures_are_fitted_to_paper_and_back(visit: Visit) -> None:
+    width = "document.querySelector('#figure-roi .plot').clientWidth"
+    before = visit.page.evaluate(width)
+    visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert _sticking_out(visit.page) == []
+    assert visit.page.evaluate("document.querySelector('details').open")
+    visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert _sticking_out(visit.page) == []
+    assert visit.page.evaluate(width) == before
+    assert not visit.page.evaluate("document.querySelector('details').open")
+
+
+def test_prints_on_several_pages(visit: Visit, tmp_path: Path) -> None:
+    target = tmp_path / "report.pdf"
+    visit.page.pdf(path=str(target), prefer_css_page_size=True, print_background=True)
+    content = target.read_bytes()
+    assert len(content) > _SMALLEST_PDF
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 3
+
+
+def _note_and_close(visit: Visit, dialog: Any) -> None:
+    visit.dialogs.append(dialog.message)
+    dialog.dismiss()
+
+
+def _sticking_out(page: Any) -> list[str]:
+    """Panels whose drawing is wider than its place or leaves much of it empty."""
+    widths = page.evaluate(
+        """() => Array.from(document.querySelectorAll(".plot"), plot => [plot.dataset.panel,
+            plot.clientWidth, plot.querySelector("svg.main-svg").getBoundingClientRect().width])"""
+    )
+    return [panel for panel, place, drawing in widths if abs(place - drawing) > 1]
