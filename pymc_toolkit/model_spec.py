@@ -61,7 +61,7 @@ class ModelSpec:
         _check_choice("saturation", self.saturation, SATURATIONS)
         for name in ("lag_max", "yearly_seasonality", "trend"):
             if name == "lag_max" or getattr(self, name) is not None:
-                object.__setattr__(self, name, _count(name, getattr(self, name)))
+                object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         if self.adstock == "weibull_pdf" and self.lag_max < 2:
             raise SpecificationError(
                 "Got lag_max=1 with adstock='weibull_pdf', which sets its smallest weight to zero; "
@@ -127,14 +127,14 @@ class Sampling:
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains"):
-            object.__setattr__(self, name, _count(name, getattr(self, name)))
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         if not (isinstance(self.target_accept, Real) and 0 < self.target_accept < 1):
             raise SpecificationError(
                 f"Got target_accept={self.target_accept!r}; expected a number between 0 and 1, "
                 "such as 0.9."
             )
         object.__setattr__(self, "target_accept", float(self.target_accept))
-        seed = _count("random_seed", self.random_seed, lowest=0)
+        seed = whole_number("random_seed", self.random_seed, lowest=0)
         object.__setattr__(self, "random_seed", seed)
 
 
@@ -145,8 +145,26 @@ def _check_choice(name: str, value: object, allowed: Mapping[str, object]) -> No
         )
 
 
-def _count(name: str, value: Any, lowest: int = 1) -> int:
-    """A whole number, numpy's too, as a plain int; True and False are not numbers here."""
+def whole_number(name: str, value: Any, lowest: int = 1) -> int:
+    """Check a whole number, numpy's too, and give it as a plain int.
+
+    Parameters
+    ----------
+    name : str
+        Named in the error.
+    value : Any
+        True and False are not numbers here.
+    lowest : int
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    SpecificationError
+        If it is something else, or below ``lowest``.
+    """
     if isinstance(value, bool | np.bool) or not isinstance(value, Integral) or value < lowest:
         raise SpecificationError(
             f"Got {name}={value!r}; expected a whole number of at least {lowest}."

@@ -14,17 +14,17 @@ import xarray as xr
 
 from pymc_toolkit import storage
 from pymc_toolkit.analysis import contributions as contributions_analysis
+from pymc_toolkit.analysis import variables
 from pymc_toolkit.analysis.diagnostics import Convergence, convergence, warn_unless_converged
-from pymc_toolkit.analysis.intervals import CI_PROB, summarise
+from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.analysis.prediction import predict, prediction_table
-from pymc_toolkit.analysis.units import to_original_units
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleets.production import ProductionFleet, run_production
 from pymc_toolkit.model_spec import ModelSpec, Sampling
-from pymc_toolkit.names import CHANNEL, CONTROL, DATE, SAMPLE
+from pymc_toolkit.names import CHANNEL, CONTROL, DATE
 from pymc_toolkit.prior_checks import checked_overrides
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.storage import RefreshRecord, SavedModel
@@ -32,6 +32,7 @@ from pymc_toolkit.storage import RefreshRecord, SavedModel
 logger = logging.getLogger(__name__)
 
 _GREEK = {"lam": "lambda"}
+_SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
 class PymcModel:
@@ -351,29 +352,19 @@ class PymcModel:
             If the model has no such variable.
         """
         fit = self._fitted()
-        if var_name not in fit.posterior:
-            known = ", ".join(repr(str(name)) for name in fit.posterior.data_vars)
-            raise SpecificationError(f"Got variable {var_name!r}; this model has {known}.")
-        for role in self._engine.unit(fit, var_name) or {}:
+        for role in variables.unit_roles(fit, var_name):
             self.config.inverse_scaler(role)
-        draws = to_original_units(fit, var_name)
-        rows = (
-            summarise(draws, ci_prob).to_dataframe().reset_index()
-            if (set(draws.dims) - set(SAMPLE))
-            else pd.DataFrame([{k: float(v) for k, v in summarise(draws, ci_prob).items()}])
-        )
-        dims = [str(dim) for dim in draws.dims if dim not in SAMPLE]
         summaries = [
             {
                 "variable": var_name,
-                **{dim: row[dim] for dim in dims},
-                "coef": float(row["mean"]),
-                "ci_up_cassandra": float(row["ci_high"]),
-                "ci_low_cassandra": float(row["ci_low"]),
+                **coordinates,
+                "coef": mean,
+                "ci_up_cassandra": high,
+                "ci_low_cassandra": low,
             }
-            for row in rows.to_dict("records")
+            for coordinates, mean, low, high in variables.summarise_variable(fit, var_name, ci_prob)
         ]
-        return summaries if dims else summaries[0]
+        return summaries if summaries[0].keys() - _SUMMARY_KEYS else summaries[0]
 
     def contributions(self) -> xr.Dataset:
         """What each part of the model contributed in each period of the training window.

@@ -305,6 +305,11 @@ def check_target(target: pd.Series) -> None:
         )
 
 
+def fewest_periods(lag_max: int) -> int:
+    """Number of periods that a model with this carry-over needs at least."""
+    return lag_max + _PERIODS_BEYOND_LAG
+
+
 def check_length(n_periods: int, lag_max: int) -> None:
     """Refuse a history too short to learn carry-over from.
 
@@ -317,7 +322,7 @@ def check_length(n_periods: int, lag_max: int) -> None:
     DataError
         If there are fewer than ``lag_max + 10`` periods.
     """
-    needed = lag_max + _PERIODS_BEYOND_LAG
+    needed = fewest_periods(lag_max)
     if n_periods < needed:
         raise DataError(
             f"Got {n_periods} periods; expected at least {needed} (lag_max={lag_max}, plus "

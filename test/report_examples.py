@@ -152,6 +152,7 @@ def _roi(totals: pd.DataFrame) -> pd.DataFrame:
             "ci_low": totals["ci_low"] / spend,
             "ci_high": totals["ci_high"] / spend,
             "paid": totals.index != UNPAID,
+            "money": totals.index != UNPAID,
         }
     )
 

@@ -12,7 +12,7 @@ from pymc_toolkit.analysis.contributions import by_period, decomposition, roi, t
 from pymc_toolkit.analysis.intervals import summarise
 from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
-from pymc_toolkit.analysis.units import to_original_units
+from pymc_toolkit.analysis.variables import to_original_units
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.saturation import SATURATIONS
 from pymc_toolkit.model_data import ModelData

@@ -38,8 +38,8 @@ def test_nrmse_by_hand() -> None:
 
 
 def test_r_squared_by_hand() -> None:
-    residual, total = ACTUAL - PREDICTED, ACTUAL - ACTUAL.mean()
-    assert r_squared(ACTUAL, PREDICTED) == pytest.approx(1 - (residual @ residual) / (total @ total))
+    left, total = ACTUAL - PREDICTED, ACTUAL - ACTUAL.mean()
+    assert r_squared(ACTUAL, PREDICTED) == pytest.approx(1 - (left @ left) / (total @ total))
     assert r_squared([1, 2, 3], [2, 2, 2]) == 0
     assert r_squared([1, 2, 3], [3, 2, 1]) == pytest.approx(-3)
 
@@ -108,7 +108,8 @@ def test_crps_of_a_normal(actual: float) -> None:
     mean, sigma = 10.0, 3.0
     draws = RNG.normal(mean, sigma, (200_000, 1))
     z = (actual - mean) / sigma
-    exact = sigma * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / math.sqrt(math.pi))
+    inside = z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z)
+    exact = sigma * (inside - 1 / math.sqrt(math.pi))
     assert crps([actual], draws) * actual == pytest.approx(exact, rel=0.01)
 
 

@@ -356,7 +356,7 @@ def test_negative_contributions() -> None:
     channels = list(totals.index)
     components = report.components.copy()
     components[channels] = -components[channels]
-    negative = example_report(totals=totals, components=components)
+    negative = example_report(totals=totals, components=components, media_share=(-0.9, -1.1, -0.7))
     assert total_contributions(negative).title.startswith("No channel added to the target")
     assert contributions_over_time(negative).title == "What ecommerce_revenue is made of"
     assert render(negative)
@@ -424,3 +424,26 @@ def test_ticks_are_few_and_within(low: float, high: float) -> None:
     ticks = round_ticks(low, high)
     assert 1 <= len(ticks) <= 7
     assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
+
+
+def test_break_even_is_only_drawn_where_target_and_spend_are_in_one_unit() -> None:
+    money = return_on_spend(example_report())
+    visits = return_on_spend(example_report(target_is_money=False))
+    assert money is not None
+    assert visits is not None
+    assert [shape.x0 for shape in money.panels[0].figure.layout.shapes] == [1]
+    assert not visits.panels[0].figure.layout.shapes
+    assert not visits.legend
+    assert "break-even" not in visits.note
+    assert "earns what it costs" not in render(example_report(target_is_money=False))
+
+
+def test_curves_of_paid_exposure_do_not_call_it_spend() -> None:
+    report = example_report()
+    name = report.curves["channel"].iloc[0]
+    roi = report.roi.assign(money=report.roi.index != name)
+    drawing = response_curves(example_report(roi=roi))
+    by_label = {panel.label: panel.figure for panel in drawing.panels}
+    assert by_label[name].layout.xaxis.title.text == "Exposure per week"
+    others = [figure for label, figure in by_label.items() if label not in (name, UNPAID)]
+    assert {figure.layout.xaxis.title.text for figure in others} == {"Spend per week"}

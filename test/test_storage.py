@@ -216,9 +216,12 @@ def test_a_failed_write_leaves_the_old_file_whole(
 
 
 def test_an_old_file_is_replaced(refreshed: PymcModel, tmp_path: Path) -> None:
+    """At once, not overwritten: who reads the old one goes on reading it."""
     path = tmp_path / "m.nc"
     path.write_text("an older file")
-    refreshed.save(path)
+    with path.open() as reader:
+        refreshed.save(path)
+        assert reader.read() == "an older file"
     pd.testing.assert_frame_equal(PymcModel.load(path).predict(), refreshed.predict())
     assert os.listdir(tmp_path) == ["m.nc"]
 

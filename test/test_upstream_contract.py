@@ -152,18 +152,18 @@ def test_a_built_model_is_not_rebuilt_by_fit(
     """A second fit samples the first data, so every fit of ours makes a new object."""
     import pymc as pm
 
-    class Sampled(Exception):
+    class SampledError(Exception):
         pass
 
     def stop(*args: Any, **kwargs: Any) -> None:
-        raise Sampled(len(pm.modelcontext(kwargs.get("model")).coords["date"]))
+        raise SampledError(len(pm.modelcontext(kwargs.get("model")).coords["date"]))
 
     monkeypatch.setattr(pm, "sample", stop)
     other = data.window(5, 25)
     table = pd.DataFrame({"date": other.dates})
     table[["channel_0", "channel_1"]] = other.scaled("media").values
     table["control_0"] = other.scaled("controls").values
-    with pytest.raises(Sampled) as caught:
+    with pytest.raises(SampledError) as caught:
         mmm.fit(table, pd.Series(other.dataset["target"].values, name="y"))
     assert caught.value.args == (data.n_periods,)
 

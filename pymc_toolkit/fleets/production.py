@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from pymc_toolkit.analysis.prediction import predict
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.exceptions import DataError
 from pymc_toolkit.fleets.scoring import (
     MODEL,
     SEASONAL_NAIVE,
@@ -31,9 +30,9 @@ from pymc_toolkit.fleets.scoring import (
     season_length,
 )
 from pymc_toolkit.model_data import ModelData
-from pymc_toolkit.model_spec import ModelSpec, Sampling
+from pymc_toolkit.model_spec import ModelSpec, Sampling, whole_number
 from pymc_toolkit.names import DATE
-from pymc_toolkit.validation import check_length
+from pymc_toolkit.validation import fewest_periods
 from pymc_toolkit.verdicts import Check, Status, Verdict
 
 logger = logging.getLogger(__name__)
@@ -182,13 +181,14 @@ def run_production(
     DataError
         If too few periods remain to train on.
     """
-    if isinstance(test_size, bool) or not isinstance(test_size, Integral) or test_size < 1:
-        raise SpecificationError(
-            f"Got test_size={test_size!r}; expected a whole number of at least 1."
-        )
-    test_size = int(test_size)
+    test_size = whole_number("test_size", test_size)
     everything = config.model_data
-    check_length(everything.n_periods - test_size, spec.lag_max)
+    longest = everything.n_periods - fewest_periods(spec.lag_max)
+    if test_size > longest:
+        raise DataError(
+            f"Got test_size={test_size} of {everything.n_periods} periods; expected at most "
+            f"{longest}, so that enough remain to train on. Hold out fewer periods."
+        )
     # Scales are of the training window alone: what is held out must not reach the fit.
     training = everything.window(None, -test_size).rescaled()
     data = training.followed_by(everything.window(-test_size, None))

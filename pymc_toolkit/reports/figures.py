@@ -49,6 +49,9 @@ __all__ = [
     "total_contributions",
 ]
 
+# Rows of a panel beyond which it stands beside others like it.
+_TALL = 4
+
 
 def draw_all(report: ModelReport) -> dict[str, Drawing]:
     """Draw every figure that the report has numbers for.
@@ -102,7 +105,9 @@ def prior_vs_posterior(report: ModelReport) -> Drawing | None:
         f"(grey) and learned from the data (blue). {narrowed} shrank to less than half.",
         note=f"Medians and {ci} intervals, on the scaled data. Where both are alike, the data said "
         "little.",
-        panels=tuple(Panel(name, _prior_figure(rows)) for name, rows in groups),
+        panels=tuple(
+            Panel(name, _prior_figure(rows), tall=len(rows) > _TALL) for name, rows in groups
+        ),
         legend=(
             Key("assumed before (prior)", PRIOR, "line"),
             Key("learned (posterior)", POSTERIOR, "line"),

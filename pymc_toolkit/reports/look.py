@@ -61,10 +61,13 @@ class Panel:
     label : str
         Plain text above the panel, such as a channel's name; empty where there is one panel.
     figure : plotly.graph_objects.Figure
+    tall : bool
+        Whether the panel is so much higher than others that it belongs in a row of such.
     """
 
     label: str
     figure: go.Figure
+    tall: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,246 @@
+"""The layers of ARCHITECTURE.md, read from the imports, and what the package must not contain."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "pymc_toolkit"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# From the top down. A module may import from its own layer or from a later one.
+LAYERS = [
+    ["pymc_toolkit", "pymc_toolkit.pymc_model"],
+    ["pymc_toolkit.storage"],
+    ["pymc_toolkit.fleets", "pymc_toolkit.reports"],
+    ["pymc_toolkit.analysis"],
+    ["pymc_toolkit.engines"],
+    [
+        "pymc_toolkit.client_config",
+        "pymc_toolkit.validation",
+        "pymc_toolkit.dates",
+        "pymc_toolkit.columns",
+    ],
+    [
+        "pymc_toolkit.model_data",
+        "pymc_toolkit.priors",
+        "pymc_toolkit.prior_checks",
+        "pymc_toolkit.scalers",
+        "pymc_toolkit.simulate",
+    ],
+    ["pymc_toolkit.model_spec"],
+    ["pymc_toolkit.components"],
+    [
+        "pymc_toolkit.names",
+        "pymc_toolkit.exceptions",
+        "pymc_toolkit.metrics",
+        "pymc_toolkit.verdicts",
+        "pymc_toolkit.arrays",
+    ],
+]
+# Libraries that only these rooms import, wherever in the module.
+ROOMS = {
+    "torch": ("pymc_toolkit.engines.deep",),
+    "plotly": ("pymc_toolkit.reports",),
+    "jinja2": ("pymc_toolkit.reports",),
+    "pymc_marketing": ("pymc_toolkit.engines.bayesian", "pymc_toolkit.priors"),
+    "nutpie": ("pymc_toolkit.engines.bayesian",),
+    "pymc": ("pymc_toolkit.engines.bayesian", "pymc_toolkit.priors"),
+    "sklearn": ("pymc_toolkit.scalers", "pymc_toolkit.metrics"),
+}
+HEAVY = ("pymc_marketing", "torch", "plotly", "jinja2", "pymc", "pytensor", "nutpie", "arviz")
+LONGEST = 400
+# Modules that may be longer, and up to where; shorten them rather than add to this.
+LONGER = {
+    "pymc_model.py": 640,
+}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def within(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
+
+
+def layer_of(module: str) -> int:
+    found = [
+        (len(room), i)
+        for i, layer in enumerate(LAYERS)
+        for room in layer
+        # The package's own name stands for its __init__ alone.
+        if (module == room if room == "pymc_toolkit" else within(module, room))
+    ]
+    if not found:
+        raise LookupError(f"{module} has no layer: give it one here and in ARCHITECTURE.md")
+    return max(found)[1]
+
+
+def nodes_that_run(tree: ast.Module) -> list[ast.AST]:
+    """All nodes but those under ``if TYPE_CHECKING``."""
+    nodes: list[ast.AST] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting.extend(node.orelse)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+    return nodes
+
+
+def imports(source: str) -> set[str]:
+    """Full names of what a module imports at any depth, types alone apart."""
+    found: set[str] = set()
+    for node in nodes_that_run(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            whole = str(node.module)
+            modules = {f"{whole}.{alias.name}" for alias in node.names}
+            known = {name_of(path) for path in MODULES}
+            found |= {name if name in known else whole for name in modules}
+    return found
+
+
+def calls(source: str) -> set[str]:
+    return {
+        ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)
+    }
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=ids)
+
+
+def test_imports_are_read_at_any_depth_but_not_those_of_types() -> None:
+    """The reader itself, on a module that breaks every rule."""
+    source = (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import torch\n"
+        "else:\n    import plotly.io\n"
+        "def f():\n    from pymc_toolkit import storage\n    from pymc_toolkit.names import DATE\n"
+    )
+    assert imports(source) == {"typing", "plotly.io", "pymc_toolkit.storage", "pymc_toolkit.names"}
+    assert layer_of("pymc_toolkit.reports.figures") == layer_of("pymc_toolkit.fleets.production")
+    assert layer_of("pymc_toolkit.model_spec") < layer_of("pymc_toolkit.components.adstock")
+    with pytest.raises(LookupError, match="has no layer"):
+        layer_of("pymc_toolkit.utils")
+
+
+def test_there_is_something_to_read() -> None:
+    names = {name_of(path) for path in MODULES}
+    rooms = {room for layer in LAYERS for room in layer}
+    assert rooms <= names, f"rooms that are not there: {rooms - names}"
+
+
+@every_module
+def test_imports_point_down(path: Path) -> None:
+    module = name_of(path)
+    own = layer_of(module)
+    for imported in imports(path.read_text(encoding="utf-8")):
+        if within(imported, "pymc_toolkit"):
+            assert layer_of(imported) >= own, f"{module} imports {imported}, which lies above it"
+
+
+@every_module
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    module = name_of(path)
+    for imported in imports(path.read_text(encoding="utf-8")):
+        library = imported.split(".")[0]
+        rooms = ROOMS.get(library)
+        if rooms:
+            assert any(within(module, room) for room in rooms), f"{module} imports {library}"
+
+
+def test_layers_are_those_of_the_architecture() -> None:
+    """ARCHITECTURE.md lists the same rooms in the same order."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\d+\. (.+)$", text, flags=re.MULTILINE)
+    assert len(listed) == len(LAYERS)
+    for line, layer in zip(listed, LAYERS, strict=True):
+        named = {name.removesuffix(".py").rstrip("/") for name in re.findall(r"`([^`]+)`", line)}
+        rooms = {"__init__" if r == "pymc_toolkit" else r.split(".")[-1] for r in layer}
+        assert named == rooms
+
+
+@every_module
+def test_nothing_dangerous_or_chatty(path: Path) -> None:
+    """Models load as data, and the package speaks through logging."""
+    source = path.read_text(encoding="utf-8")
+    assert not calls(source) & {"print", "eval", "exec", "compile", "breakpoint", "__import__"}
+    loaded = {name.split(".")[0] for name in imports(source)}
+    assert not loaded & {"pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
+
+
+@every_module
+def test_modules_are_short(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    limit = LONGER.get(ids(path), LONGEST)
+    assert lines <= limit, f"{ids(path)} has {lines} lines"
+
+
+@pytest.mark.parametrize("name", LONGER)
+def test_exceptions_are_needed(name: str) -> None:
+    lines = len((PACKAGE / name).read_text(encoding="utf-8").splitlines())
+    assert lines > LONGEST, f"{name} is short enough again: drop its exception"
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after running some code."""
+    script = f"{code}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(result.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import pymc_toolkit", (*HEAVY, "xarray", "sklearn")),
+        ("from pymc_toolkit.pymc_model import PymcModel", HEAVY),
+        ("from pymc_toolkit import ProductionFleet, simulate_client", HEAVY),
+    ],
+)
+def test_importing_is_cheap(code: str, absent: tuple[str, ...]) -> None:
+    """A script that only reads data must not wait for the libraries that sample."""
+    assert not loaded_after(code) & set(absent)
+
+
+def test_a_loaded_model_predicts_without_pymc(fitted, tmp_path: Path) -> None:
+    """A server that only answers needs no sampler."""
+    path = fitted.model.save(tmp_path / "m.nc")
+    future = tmp_path / "future.csv"
+    fitted.future.to_csv(future, index=False)
+    code = (
+        "import pandas as pd\n"
+        "from pymc_toolkit.pymc_model import PymcModel\n"
+        f"model = PymcModel.load({str(path)!r})\n"
+        f"assert len(model.predict(pd.read_csv({str(future)!r}))) == 8\n"
+        "model.roi(), model.contributions(), model.summarize_variable('intercept')"
+    )
+    assert not loaded_after(code) & {"pymc", "pymc_marketing", "pytensor", "nutpie"}
+
+
+def test_every_public_name_is_importable() -> None:
+    import pymc_toolkit
+
+    for name in pymc_toolkit.__all__:
+        assert getattr(pymc_toolkit, name).__name__ == name
+    assert set(pymc_toolkit.__all__) <= set(dir(pymc_toolkit))
+    with pytest.raises(AttributeError, match="has no attribute 'PymcModle'"):
+        _ = pymc_toolkit.PymcModle
