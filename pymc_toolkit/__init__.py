@@ -8,14 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pymc_toolkit.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from pymc_toolkit.client_config import ClientConfig as ClientConfig
     from pymc_toolkit.fleets.production import ProductionFleet as ProductionFleet
     from pymc_toolkit.pymc_model import PymcModel as PymcModel
     from pymc_toolkit.simulate import simulate_client as simulate_client
     from pymc_toolkit.simulate import simulate_ms as simulate_ms
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "ClientConfig": "pymc_toolkit.client_config",

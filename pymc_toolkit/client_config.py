@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from pymc_toolkit import dates, validation
+from pymc_toolkit.costs import checked_costs
 from pymc_toolkit.exceptions import ColumnError, DataError, SpecificationError
 from pymc_toolkit.model_data import ModelData, to_dataset, to_table
+from pymc_toolkit.model_spec import flag
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
 from pymc_toolkit.scalers import Scaler, check_method
 
@@ -101,14 +101,14 @@ class ClientConfig:
         cost_per_unit: Mapping[str, float | None] | None = None,
         target_is_money: bool = True,
     ) -> None:
-        self.target_name = target_name
-        self.date_column = date_column
+        (self.target_name,) = _names("target_name", [target_name])
+        (self.date_column,) = _names("date_column", [date_column])
         self.channel_names = _names("channel_names", channel_names)
         self.control_names = _names("control_names", [] if control_names is None else control_names)
         self.client_name = client_name
         self.geo_column = geo_column
-        self.scale_data = scale_data
-        self.target_is_money = target_is_money
+        self.scale_data = flag("scale_data", scale_data)
+        self.target_is_money = flag("target_is_money", target_is_money)
         self.scaling_methods = {
             "target": target_scaler if scale_data else "none",
             "media": channel_scaler if scale_data else "none",
@@ -118,8 +118,8 @@ class ClientConfig:
             check_method(method, role)
         if not self.channel_names:
             raise SpecificationError("Got no channel_names; expected at least one channel.")
-        self.cost_per_unit = self.checked_costs(cost_per_unit or {})
-        self.table, self.model_data = self._read(client_data, scalers=None)
+        self.cost_per_unit = checked_costs(cost_per_unit or {}, self.channel_names)
+        self.table, self.model_data = self._read(client_data)
         self.known_columns = [str(column) for column in client_data.columns]
         logger.info("Client data loaded for '%s' with %d rows.", client_name, len(self.table))
 
@@ -192,37 +192,6 @@ class ClientConfig:
         logger.info("Inverse scaler function for '%s' returned.", variable)
         return self.model_data.scalers[variable].inverse
 
-    def checked_costs(self, costs: Mapping[str, float | None]) -> dict[str, float | None]:
-        """Costs of one unit of channels that are not money.
-
-        Parameters
-        ----------
-        costs : Mapping of str to float or None
-
-        Returns
-        -------
-        dict of str to float or None
-
-        Raises
-        ------
-        ColumnError
-            For a name that is not a channel.
-        SpecificationError
-            For a cost that is not above zero.
-        """
-        for name, cost in costs.items():
-            if name not in self.channel_names:
-                raise ColumnError(
-                    f"Got cost_per_unit for {name!r}, which is not a channel; expected some of "
-                    f"{', '.join(map(repr, self.channel_names))}."
-                )
-            if cost is not None and not (isinstance(cost, Real) and 0 < cost < math.inf):
-                raise SpecificationError(
-                    f"Got cost_per_unit {cost!r} for {name!r}; expected a number above zero, or "
-                    "None for a channel that was not bought."
-                )
-        return {name: None if cost is None else float(cost) for name, cost in costs.items()}
-
     def future(self, new_data: pd.DataFrame) -> ModelData:
         """Check a table of periods that follow the client's own, without a target needed.
 
@@ -258,7 +227,15 @@ class ClientConfig:
             self.model_data.frequency,
         )
         table[self.target_name] = np.nan
-        return ModelData(self._dataset(table), self.model_data.scalers, self.model_data.frequency)
+        future = ModelData(self._dataset(table), self.model_data.scalers, self.model_data.frequency)
+        launched = set(self.model_data.dark_channels) - set(future.dark_channels)
+        if launched:
+            raise DataError(
+                f"Got spend on {', '.join(map(repr, sorted(launched)))}, never on air in the "
+                "training window; expected channels that the model has seen. Refresh the model "
+                "with periods in which they were on air, or plan them at zero."
+            )
+        return future
 
     def refreshed(self, new_data: pd.DataFrame, rescale: bool = False) -> ClientConfig:
         """A client with further periods, and with old ones restated where the new table has them.
@@ -288,8 +265,9 @@ class ClientConfig:
         joined = pd.concat([self.table, table[self.used_columns]], ignore_index=True)
         joined = joined.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
         client = copy.copy(self)
-        scalers = None if rescale else self.model_data.scalers
-        client.table, client.model_data = client._read(joined, scalers)
+        client.table, client.model_data = client._read(joined)
+        if not rescale:
+            client.model_data = client.model_data.with_units_of(self.model_data)
         logger.info(
             "Client data of '%s' refreshed: %d rows, %d of them new.",
             self.client_name,
@@ -320,9 +298,7 @@ class ClientConfig:
         )[client.used_columns]
         return client
 
-    def _read(
-        self, table: pd.DataFrame, scalers: Mapping[str, Scaler] | None
-    ) -> tuple[pd.DataFrame, ModelData]:
+    def _read(self, table: pd.DataFrame) -> tuple[pd.DataFrame, ModelData]:
         """Check a table; return a clean copy of it and its labelled arrays."""
         validation.check_columns(table, self._roles())
         clean = self._clean(table, self._numeric)
@@ -333,9 +309,10 @@ class ClientConfig:
         )
         validation.check_target(clean[self.target_name])
         validation.check_not_negative(clean[self.channel_names])
-        validation.warn_of_constant_media(clean[self.channel_names])
+        validation.warn_of_constants(clean[self.channel_names], "Channels")
+        validation.warn_of_constants(clean[self.control_names], "Controls")
         dataset = self._dataset(clean)
-        scalers = scalers or self._fit_scalers(dataset)
+        scalers = self._fit_scalers(dataset)
         return clean[self.used_columns], ModelData(dataset, scalers, frequency)
 
     def _clean(self, table: pd.DataFrame, numeric: list[str]) -> pd.DataFrame:
@@ -395,5 +372,5 @@ def _names(argument: str, names: Any) -> list[str]:
     """A list of column names, refusing a bare string (which is a sequence of letters)."""
     listed = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else None
     if listed is None or not all(isinstance(name, str) for name in listed):
-        raise ColumnError(f"Got {argument}={names!r}; expected a list of column names.")
+        raise ColumnError(f"Got {argument}={names!r}; expected column names, as a list of texts.")
     return listed

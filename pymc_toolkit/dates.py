@@ -173,3 +173,14 @@ def check_follows(new: pd.DatetimeIndex, last: pd.Timestamp, frequency: str) -> 
             f"{shown_dates(missing.to_series())}; expected every period ({frequency}) from "
             f"{expected[0].date()} on. Add the periods between."
         )
+
+
+def season_length(frequency: str) -> int:
+    """Number of periods in a year, whole weeks where the data are daily.
+
+    Examples
+    --------
+    >>> season_length("W-MON"), season_length("MS"), season_length("D")
+    (52, 12, 364)
+    """
+    return {"D": 364, "MS": 12}.get(frequency, 52)

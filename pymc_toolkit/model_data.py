@@ -75,12 +75,37 @@ class ModelData:
         return replace(self, dataset=self.dataset.isel({DATE: slice(start, stop)}))
 
     def rescaled(self) -> ModelData:
-        """The same periods with scalers of the same methods fitted to them alone."""
+        """The same periods with scalers of the same methods fitted to them alone.
+
+        A column that is all zero in these periods keeps the unit that it has.
+        """
         scalers = {
-            name: Scaler.fit(self.dataset[name], scaler.method, name)
+            name: Scaler.fit(self.dataset[name], scaler.method, name).with_units_of(
+                scaler, where=self.empty(name)
+            )
             for name, scaler in self.scalers.items()
         }
         return replace(self, scalers=scalers)
+
+    def with_units_of(self, earlier: ModelData) -> ModelData:
+        """The same periods on the scales of an earlier window, where that knew them."""
+        scalers = {
+            name: scaler.with_units_of(self.scalers[name], where=earlier.empty(name))
+            for name, scaler in earlier.scalers.items()
+        }
+        return replace(self, scalers=scalers)
+
+    def empty(self, variable: str) -> xr.DataArray:
+        """Whether each column of a variable is all zero."""
+        return (self.dataset[variable] == 0).all(DATE)
+
+    @property
+    def dark_channels(self) -> list[str]:
+        """Channels that were never on air, of which these periods can say nothing."""
+        dark = self.empty("media")
+        if self.is_panel:
+            dark = dark.all(GEO)
+        return [str(name) for name in dark[CHANNEL].values[dark.values]]
 
     def followed_by(self, future: ModelData) -> ModelData:
         """These periods and then those of another window, with the scalers of these."""

@@ -16,6 +16,8 @@ from pymc_toolkit.components.adstock import ADSTOCKS, Adstock
 from pymc_toolkit.components.saturation import SATURATIONS, Saturation
 from pymc_toolkit.exceptions import SpecificationError
 
+_LARGEST_SEED = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -70,10 +72,7 @@ class ModelSpec:
         # A copy: the caller's mapping may change later, a specification must not.
         object.__setattr__(self, "prior_overrides", copy.deepcopy(dict(self.prior_overrides)))
         for name in ("time_varying_media", "time_varying_intercept"):
-            if not isinstance(getattr(self, name), bool):
-                raise SpecificationError(
-                    f"Got {name}={getattr(self, name)!r}; expected True or False."
-                )
+            object.__setattr__(self, name, flag(name, getattr(self, name)))
 
     @property
     def adstock_component(self) -> Adstock:
@@ -95,9 +94,8 @@ class ModelSpec:
         return cls(**values)
 
     def digest(self) -> str:
-        """SHA-256 of every choice in the specification: the provenance of a fit."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """SHA-256 of every choice in the specification."""
+        return digest_of(self.to_dict())
 
 
 @dataclass(frozen=True)
@@ -135,6 +133,10 @@ class Sampling:
             )
         object.__setattr__(self, "target_accept", float(self.target_accept))
         seed = whole_number("random_seed", self.random_seed, lowest=0)
+        if seed > _LARGEST_SEED:
+            raise SpecificationError(
+                f"Got random_seed={seed}; expected at most {_LARGEST_SEED} (2**63 - 1)."
+            )
         object.__setattr__(self, "random_seed", seed)
 
 
@@ -170,3 +172,32 @@ def whole_number(name: str, value: Any, lowest: int = 1) -> int:
             f"Got {name}={value!r}; expected a whole number of at least {lowest}."
         )
     return int(value)
+
+
+def digest_of(values: Mapping[str, Any]) -> str:
+    """SHA-256 of plain values, whatever the order of their keys."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def flag(name: str, value: Any) -> bool:
+    """Check a yes or no, numpy's too, and give it as a plain bool.
+
+    Parameters
+    ----------
+    name : str
+        Named in the error.
+    value : Any
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    SpecificationError
+        If it is neither True nor False.
+    """
+    if not isinstance(value, bool | np.bool):
+        raise SpecificationError(f"Got {name}={value!r}; expected True or False.")
+    return bool(value)

@@ -13,7 +13,8 @@ import numpy as np
 
 from pymc_toolkit.components.parameter import Support
 from pymc_toolkit.components.time_varying import SPECTRAL_DENSITIES
-from pymc_toolkit.exceptions import PriorError
+from pymc_toolkit.exceptions import DataWarning, PriorError, warn_user
+from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import CHANGEPOINT, CONTROL, FOURIER_MODE
 from pymc_toolkit.priors import (
@@ -30,6 +31,8 @@ LIKELIHOODS = ("Normal", "StudentT")
 
 # Enough draws that a prior with a visible share of its mass on impossible values shows it.
 _SUPPORT_DRAWS = 500
+# Largest scaled target that the default priors are fit for.
+_SIZES = (0.1, 10.0)
 
 
 def checked_overrides(
@@ -136,7 +139,8 @@ def _with_kwargs(name: str, prior: PlainPrior) -> PlainPrior:
         key: _with_kwargs(name, value) if isinstance(value, Mapping) else value
         for key, value in prior.get("kwargs", {}).items()
     }
-    return {**prior, "kwargs": kwargs}
+    dims = {"dims": list(prior_dims(prior))} if prior_dims(prior) else {}
+    return {**prior, "kwargs": kwargs, **dims}
 
 
 def _check_dims(name: str, prior: PlainPrior, default: PlainPrior) -> None:
@@ -237,3 +241,30 @@ def _checked_hsgp(name: str, given: Any, default: PlainPrior, n_periods: int) ->
             f"periods ({n_periods / 2:g}), or the basis does not span the data."
         )
     return settings
+
+
+def warn_of_hopeless_priors(spec: ModelSpec, data: ModelData) -> None:
+    """Warn where default priors, made for a positive target of about 1, cannot reach the target.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    data : ModelData
+    """
+    if "intercept" in spec.prior_overrides:
+        return
+    target = data.scaled("target")
+    size = float(abs(target).max())
+    if not _SIZES[0] <= size <= _SIZES[1]:
+        warn_user(
+            f"The target reaches {size:g} as the model sees it, and the default priors are for a "
+            "target of about 1. Scale the data (scale_data=True) or give priors of that size.",
+            DataWarning,
+        )
+    if float(target.mean()) < 0:
+        warn_user(
+            "The target is negative on average, and the default priors allow positive effects "
+            "only. Turn its sign, or give the intercept and the saturation priors that may be "
+            "negative.",
+            DataWarning,
+        )

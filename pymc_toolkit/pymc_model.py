@@ -19,15 +19,17 @@ from pymc_toolkit.analysis.diagnostics import Convergence, convergence, warn_unl
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.costs import checked_costs
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleets.production import ProductionFleet, run_production
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE
-from pymc_toolkit.prior_checks import checked_overrides
+from pymc_toolkit.prior_checks import checked_overrides, warn_of_hopeless_priors
 from pymc_toolkit.priors import component_parameters
-from pymc_toolkit.storage import RefreshRecord, SavedModel
+from pymc_toolkit.refresh import RefreshRecord
+from pymc_toolkit.storage import SavedModel
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +160,7 @@ class PymcModel:
         self._sampling = Sampling(random_seed=seed)
         self.random_seed = self._sampling.random_seed
         self.spec = _with_priors(spec, model_priors or {}, self.config)
+        warn_of_hopeless_priors(self.spec, self.config.model_data)
         self.refresh_history: list[RefreshRecord] = []
         self._fit: Fit | None = None
         _log_default_priors(self.spec, has_controls=bool(self.config.control_names))
@@ -314,14 +317,7 @@ class PymcModel:
         spec = _with_priors(self.spec, self.spec.prior_overrides, config)
         roi_before = self.roi()
         fit = self._sample(config, spec, settings, progressbar)
-        added = fit.training.n_periods - before.training.n_periods
-        record = RefreshRecord(
-            first_date=str(fit.training.dates[0].date()),
-            last_date=str(fit.training.dates[-1].date()),
-            periods_added=added,
-            periods_restated=_rows_of_periods(new_data, config) - added,
-            roi=_side_by_side(roi_before, _roi(config, fit)),
-        )
+        record = RefreshRecord.of(before.training, fit.training, roi_before, _roi(config, fit))
         self.config, self.spec, self._fit, self._sampling = config, spec, fit, settings
         self.refresh_history.append(record)
         return self
@@ -543,7 +539,11 @@ def _roi(
     cost_per_unit: Mapping[str, float | None] | None = None,
     ci_prob: float = CI_PROB,
 ) -> pd.DataFrame:
-    costs = config.cost_per_unit if cost_per_unit is None else config.checked_costs(cost_per_unit)
+    costs = (
+        config.cost_per_unit
+        if cost_per_unit is None
+        else checked_costs(cost_per_unit, config.channel_names)
+    )
     components = contributions_analysis.decomposition(fit)
     return contributions_analysis.roi(
         components["channels"], fit.training.dataset["media"], costs, ci_prob
@@ -559,11 +559,6 @@ def _fit_data(covariates: pd.DataFrame, target: xr.DataArray) -> xr.Dataset:
     )
 
 
-def _side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    columns = ["roi", "ci_low", "ci_high"]
-    return before[columns].add_suffix("_before").join(after[columns].add_suffix("_after"))
-
-
 def _with_priors(spec: ModelSpec, overrides: Mapping[str, Any], config: ClientConfig) -> ModelSpec:
     """The specification with the user's priors, checked against the data they will be used on."""
     data = config.model_data
@@ -571,15 +566,11 @@ def _with_priors(spec: ModelSpec, overrides: Mapping[str, Any], config: ClientCo
     return replace(spec, prior_overrides=checked_overrides(overrides, spec, data.n_periods, sizes))
 
 
-def _rows_of_periods(table: pd.DataFrame, config: ClientConfig) -> int:
-    return int(table[config.date_column].nunique())
-
-
 def _changepoints(trend: bool | int) -> int | None:
     """Number of changepoints of the trend; True is a straight line, which has one, at the start."""
-    if trend is True:
-        return 1
-    return None if trend is False else trend
+    if isinstance(trend, bool | np.bool):
+        return 1 if trend else None
+    return trend
 
 
 def _fresh_seed() -> int:

@@ -85,6 +85,27 @@ class Scaler:
         """Name of the scikit-learn class, or ``identity``."""
         return _METHODS[self.method] or "identity"
 
+    def with_units_of(self, other: Scaler, where: xr.DataArray) -> Scaler:
+        """Give this scaler another's centers and scales in some columns.
+
+        A column that is all zero has no size to be scaled by; another window may know it.
+
+        Parameters
+        ----------
+        other : Scaler
+        where : xarray.DataArray of bool
+            Columns to take from it.
+
+        Returns
+        -------
+        Scaler
+        """
+        return Scaler(
+            self.method,
+            self.center.where(~where, other.center),
+            self.scale.where(~where, other.scale),
+        )
+
     def transform(self, values: xr.DataArray) -> xr.DataArray:
         """Original units to scaled ones."""
         return (values - self.center) / self.scale

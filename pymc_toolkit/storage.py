@@ -22,34 +22,16 @@ from pymc_toolkit.exceptions import SavedModelError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import DATA_VARIABLES
+from pymc_toolkit.refresh import RefreshRecord
 from pymc_toolkit.scalers import Scaler
+from pymc_toolkit.version import __version__
 
 _ATTRIBUTE = "pymc_toolkit_model"
-# Raise it when a file of the old layout can no longer be read as it is.
+# Raise it when a file of the old layout can no longer be read as it is: also when a default of
+# priors.py changes that predictions depend on, since files hold overrides only.
 _LAYOUT = 1
 # Of the resolution that client tables are read with.
 _DATES = xr.coders.CFDatetimeCoder(time_unit="us")
-
-
-@dataclass(frozen=True)
-class RefreshRecord:
-    """What a refresh changed.
-
-    Parameters
-    ----------
-    first_date, last_date : str
-        Window after the refresh, ISO dates.
-    periods_added, periods_restated : int
-    roi : pandas.DataFrame
-        Index channel; ``roi_before, ci_low_before, ci_high_before, roi_after, ci_low_after,
-        ci_high_after``.
-    """
-
-    first_date: str
-    last_date: str
-    periods_added: int
-    periods_restated: int
-    roi: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -89,6 +71,7 @@ def save(saved: SavedModel, path: str | Path) -> Path:
     fit = saved.fit
     header = {
         "layout": _LAYOUT,
+        "version": __version__,
         "engine": fit.engine,
         "spec": fit.spec.to_dict(),
         "sampling": asdict(fit.sampling),

@@ -22,7 +22,12 @@ from pymc_toolkit.columns import (
     shown_rows,
     without_categories,
 )
-from pymc_toolkit.exceptions import ColumnError, DataError, DataWarning, warn_user
+from pymc_toolkit.exceptions import (
+    ColumnError,
+    DataError,
+    DataWarning,
+    warn_user,
+)
 
 # Whole numbers beyond this are not all representable as 64-bit floats.
 _LARGEST_EXACT_INTEGER = 2**53
@@ -268,18 +273,19 @@ def check_not_negative(media: pd.DataFrame) -> None:
             )
 
 
-def warn_of_constant_media(media: pd.DataFrame) -> None:
-    """Warn about channels that cannot teach the model anything.
+def warn_of_constants(columns: pd.DataFrame, role: str) -> None:
+    """Warn about channels or controls that cannot teach the model anything.
 
     Parameters
     ----------
-    media : pandas.DataFrame of float
-        One column a channel.
+    columns : pandas.DataFrame of float
+    role : str
+        What they are called in the warning.
     """
-    constant = [str(name) for name, column in media.items() if column.nunique() == 1]
+    constant = [str(name) for name, column in columns.items() if column.nunique() == 1]
     if constant:
         warn_user(
-            f"Channels without any variation: {', '.join(map(repr, constant))} (all zero or "
+            f"{role} without any variation: {', '.join(map(repr, constant))} (all zero or "
             "constant). The data say nothing about them: their results are the prior's. Drop them "
             "or use a longer history.",
             DataWarning,

@@ -306,6 +306,7 @@ def _provenance(dates: pd.DatetimeIndex) -> Provenance:
         first_date=str(dates[0].date()),
         last_date=str(dates[-1].date()),
         n_periods=len(dates),
+        held_out=4,
         frequency="W-MON",
         random_seed=1729,
         sampling={"draws": 1000, "tune": 1000, "chains": 4, "target_accept": 0.9},

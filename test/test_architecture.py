@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the top down. A module may import from its own layer or from a later one.
 LAYERS = [
     ["pymc_toolkit", "pymc_toolkit.pymc_model"],
-    ["pymc_toolkit.storage"],
+    ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
     ["pymc_toolkit.fleets", "pymc_toolkit.reports"],
     ["pymc_toolkit.analysis"],
     ["pymc_toolkit.engines"],
@@ -26,6 +26,7 @@ LAYERS = [
         "pymc_toolkit.validation",
         "pymc_toolkit.dates",
         "pymc_toolkit.columns",
+        "pymc_toolkit.costs",
     ],
     [
         "pymc_toolkit.model_data",
@@ -42,6 +43,7 @@ LAYERS = [
         "pymc_toolkit.metrics",
         "pymc_toolkit.verdicts",
         "pymc_toolkit.arrays",
+        "pymc_toolkit.version",
     ],
 ]
 # Libraries that only these rooms import, wherever in the module.
@@ -58,7 +60,7 @@ HEAVY = ("pymc_marketing", "torch", "plotly", "jinja2", "pymc", "pytensor", "nut
 LONGEST = 400
 # Modules that may be longer, and up to where; shorten them rather than add to this.
 LONGER = {
-    "pymc_model.py": 640,
+    "pymc_model.py": 620,
 }
 
 

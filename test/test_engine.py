@@ -12,12 +12,14 @@ import xarray as xr
 from fits import TINY, fake_fit, small_config, small_data
 
 from pymc_toolkit.engines import get_engine
+from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.engines.bayesian.sampling import with_public_names
 from pymc_toolkit.exceptions import ConvergenceWarning, DataError, SpecificationError
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import POSTERIOR_VARIABLES
 from pymc_toolkit.priors import plain
 from pymc_toolkit.pymc_model import PymcModel
+from pymc_toolkit.simulate import simulate_client
 
 ENGINE = get_engine("bayesian")
 
@@ -189,3 +191,53 @@ def test_prior_draws_are_of_every_free_variable(fitted: Any, fitted_otherwise: A
     np.testing.assert_allclose(prior["media_temporal_latent_multiplier_raw_ls"].mean(), 5, 0.1)
     # Channels are drawn independently.
     assert abs(np.corrcoef(prior["saturation_alpha"].values.T)[0, 1]) < 0.1
+
+
+@pytest.mark.usefixtures("convergence_is_not_the_point")
+def test_transformed_and_non_centred_priors_are_sampled_and_reported() -> None:
+    """Their variables are no free variables, nor are lists of hyperparameters one number."""
+    from pymc_extras.prior import Prior
+
+    from pymc_toolkit.analysis.diagnostics import prior_against_posterior
+
+    client = simulate_client(n_periods=30, n_channels=2)
+    model = PymcModel(
+        client.data,
+        "revenue",
+        "date_week",
+        client.channel_names,
+        client.control_names,
+        yearly_seasonality=1,
+        trend=2,
+        random_seed=1,
+        model_priors={
+            "saturation_lam": Prior("Normal", mu=0, sigma=1, dims="channel", transform="exp"),
+            "gamma_control": Prior(
+                "Normal", mu=0, sigma=Prior("HalfNormal"), dims="control", centered=False
+            ),
+            "gamma_fourier": Prior("Laplace", mu=0, b=[1.0, 0.5], dims="fourier_mode"),
+            "delta": Prior("Laplace", mu=0, b=[0.2, 0.1], dims="changepoint"),
+            "adstock_alpha": {
+                "dist": "Beta",
+                "kwargs": {"alpha": [1.0, 2.0], "beta": 3.0},
+                "dims": "channel",
+            },
+        },
+    ).fit(**TINY)
+    assert (model.idata["posterior"]["saturation_lam"] > 0).all()
+    assert len(model.summarize_variable("gamma_control")) == 1
+    table = prior_against_posterior(model._fit)
+    assert {"saturation_lam", "gamma_control", "gamma_fourier", "delta"} <= set(table["variable"])
+    assert np.isfinite(table.drop(columns=["variable", "coordinate"]).to_numpy()).all()
+
+
+@pytest.mark.parametrize(("harmonics", "fits"), [(26, True), (27, False)])
+def test_a_season_has_no_more_harmonics_than_the_year_has_pairs_of_periods(
+    harmonics: int, fits: bool
+) -> None:
+    spec = ModelSpec(lag_max=3, yearly_seasonality=harmonics)
+    if fits:
+        BayesianEngine().check(small_data(), spec)
+    else:
+        with pytest.raises(SpecificationError, match="at most 26"):
+            BayesianEngine().check(small_data(), spec)

@@ -16,9 +16,10 @@ from pymc_toolkit import metrics
 from pymc_toolkit.analysis.diagnostics import Convergence
 from pymc_toolkit.analysis.prediction import predict
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.dates import season_length
 from pymc_toolkit.exceptions import DataError, SpecificationError
 from pymc_toolkit.fleets.production import ProductionFleet, run_production
-from pymc_toolkit.fleets.scoring import naive_scores, season_length
+from pymc_toolkit.fleets.scoring import naive_scores
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.verdicts import Status
@@ -192,7 +193,32 @@ def test_naive_scores_by_hand() -> None:
         assert row["mape"] == pytest.approx(metrics.mape(test, predicted))
         assert row["nrmse"] == pytest.approx(metrics.nrmse(test, predicted))
         assert row["r_squared"] == pytest.approx(metrics.r_squared(test, predicted))
-        assert row["crps"] == pytest.approx(np.abs(test - predicted).mean() / test.mean())
+    # The spread of the training values around their mean makes them the forecast themselves.
+    climatology = np.repeat(values[:65, None], 5, axis=1)
+    assert table.loc["training mean", "crps"] == pytest.approx(metrics.crps(test, climatology))
+    # 13 errors are too few to be a spread: a point forecast, scored by its absolute error.
+    point = np.abs(test - values[13:18]).mean() / test.mean()
+    assert table.loc["seasonal naive", "crps"] == pytest.approx(point)
+
+
+def test_seasonal_naive_has_the_spread_of_its_own_errors() -> None:
+    values = series(120).to_numpy()
+    table = naive_scores(series(120), test_size=4, season=52)
+    errors = values[52:116] - values[:64]
+    draws = values[64:68] + errors[:, None]
+    assert table.loc["seasonal naive", "crps"] == pytest.approx(metrics.crps(values[116:], draws))
+    assert table.loc["seasonal naive", "mape"] == pytest.approx(
+        metrics.mape(values[116:], values[64:68])
+    )
+
+
+def test_a_spread_is_not_held_against_a_right_forecast() -> None:
+    """Noise of the model's size around the same mean scores as the model would."""
+    rng = np.random.default_rng(1)
+    target = pd.Series(rng.normal(100, 10, 400))
+    table = naive_scores(target, test_size=100, season=52)
+    honest = metrics.crps(target[300:], rng.normal(100, 10, (4000, 100)))
+    assert table.loc["training mean", "crps"] == pytest.approx(honest, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -228,6 +254,7 @@ def judged(
     divergences: int = 0,
     crps: float = 0.1,
     naive: tuple[float, float] = (0.2, 0.3),
+    coverage: float = 1.0,
 ) -> ProductionFleet:
     """A fleet with these figures."""
     row = {"variable": "intercept", "coordinate": "", "r_hat": r_hat, "ess_bulk": ess}
@@ -238,24 +265,27 @@ def judged(
         convergence=Convergence(table, divergences, 5, 1000),
         test={**fleet.test, "crps": crps},
         naive=scores,
+        coverage=coverage,
     )
 
 
 @pytest.mark.parametrize(
     ("figures", "status", "checks"),
     [
-        ({}, "pass", "pass pass pass"),
-        ({"r_hat": 1.02}, "fail", "fail pass pass"),
-        ({"r_hat": float("nan")}, "fail", "fail pass pass"),
-        ({"divergences": 11}, "fail", "fail pass pass"),
-        ({"divergences": 10}, "review", "review pass pass"),
-        ({"ess": 399.0}, "review", "review pass pass"),
-        ({"crps": 0.25}, "review", "pass review pass"),
-        ({"crps": 0.35}, "review", "pass review review"),
-        ({"crps": 0.2}, "review", "pass review pass"),
-        ({"naive": (float("nan"), 0.3)}, "review", "pass review pass"),
-        ({"crps": float("nan")}, "review", "pass review review"),
-        ({"crps": 0.35, "r_hat": 1.5}, "fail", "fail review review"),
+        ({}, "pass", "pass pass pass pass"),
+        ({"r_hat": 1.02}, "fail", "fail pass pass pass"),
+        ({"r_hat": float("nan")}, "fail", "fail pass pass pass"),
+        ({"divergences": 11}, "fail", "fail pass pass pass"),
+        ({"divergences": 10}, "review", "review pass pass pass"),
+        ({"ess": 399.0}, "review", "review pass pass pass"),
+        ({"crps": 0.25}, "review", "pass review pass pass"),
+        ({"crps": 0.35}, "review", "pass review review pass"),
+        ({"crps": 0.2}, "review", "pass review pass pass"),
+        ({"naive": (float("nan"), 0.3)}, "review", "pass review pass pass"),
+        ({"crps": float("nan")}, "review", "pass review review pass"),
+        ({"coverage": 0.75}, "pass", "pass pass pass pass"),
+        ({"coverage": 0.25}, "review", "pass pass pass review"),
+        ({"crps": 0.35, "r_hat": 1.5}, "fail", "fail review review pass"),
     ],
 )
 def test_verdict(fleet: ProductionFleet, figures: dict[str, Any], status: str, checks: str) -> None:
@@ -267,13 +297,14 @@ def test_verdict(fleet: ProductionFleet, figures: dict[str, Any], status: str, c
         "convergence",
         "holdout against seasonal naive",
         "holdout against training mean",
+        "holdout intervals",
     ]
     troubles = [
         name for name, state in zip(table["check"], checks.split(), strict=True) if state != "pass"
     ]
     for name in troubles:
         assert name in verdict.sentence
-    assert verdict.sentence.startswith("All 3 checks passed") == (not troubles)
+    assert verdict.sentence.startswith("All 4 checks passed") == (not troubles)
     assert verdict.sentence.startswith("Do not use") == (status == "fail")
 
 

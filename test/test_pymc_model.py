@@ -11,17 +11,18 @@ import pandas as pd
 import pytest
 from fits import TINY, FakeSampler, fake_fit
 
-import pymc_toolkit.pymc_model as module
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import (
     ColumnError,
     ConvergenceWarning,
     DataError,
+    DataWarning,
     NotFittedError,
     PriorError,
     SpecificationError,
 )
 from pymc_toolkit.pymc_model import PymcModel
+from pymc_toolkit.refresh import RefreshRecord
 from pymc_toolkit.simulate import SimulatedClient, simulate_client
 
 Install = Callable[..., FakeSampler]
@@ -631,7 +632,7 @@ def test_a_failed_refresh_leaves_the_model_as_it_was(
     check()
     with monkeypatch.context() as patch:
         # After sampling, while the results are gathered.
-        patch.setattr(module, "_side_by_side", fail)
+        patch.setattr(RefreshRecord, "of", fail)
         with pytest.raises(RuntimeError, match="out of memory"):
             model.refresh(new, progressbar=False)
     check()
@@ -669,3 +670,40 @@ def test_a_fit_by_hand_is_summarised_by_hand() -> None:
     """The stand-in of these tests keeps the values that it is given."""
     fit = fake_fit(fixed={"intercept": 0.5})
     assert (fit.posterior["intercept"] == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "sign", "message"),
+    [({"scale_data": False}, 1, "scale_data=True"), ({}, -1, "negative on average")],
+)
+def test_a_target_that_default_priors_cannot_reach(
+    options: dict[str, Any], sign: int, message: str
+) -> None:
+    client = simulate_client(n_periods=30, n_channels=1)
+    data = client.data.assign(revenue=sign * client.data["revenue"])
+    with pytest.warns(DataWarning, match=message):
+        PymcModel(data, "revenue", "date_week", client.channel_names, lag_max=3, **options)
+
+
+def test_a_column_of_ones_is_pointed_out() -> None:
+    client = simulate_client(n_periods=30, n_channels=1)
+    data = client.data.assign(ones=1)
+    with pytest.warns(DataWarning, match="Controls without any variation: 'ones'"):
+        PymcModel(data, "revenue", "date_week", client.channel_names, ["ones"], lag_max=3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"random_seed": 2**70},
+        {"engine": ["bayesian"]},
+        {"scale_data": "no"},
+        {"target_is_money": 1},
+        {"cost_per_unit": ["channel_1_cost"]},
+    ],
+)
+def test_wrong_kinds_of_options_are_refused_by_name(options: dict[str, Any]) -> None:
+    client = simulate_client(n_periods=30, n_channels=1)
+    (name,) = options
+    with pytest.raises(SpecificationError, match=name):
+        PymcModel(client.data, "revenue", "date_week", client.channel_names, lag_max=3, **options)

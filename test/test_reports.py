@@ -366,7 +366,7 @@ def test_negative_contributions() -> None:
 def test_verdict_is_said_in_words(status: Status) -> None:
     verdict = Verdict((Check("Sampling", status, "It went so."),))
     text = _Page(render(example_report(verdict=verdict))).text
-    assert tables.STATUS_WORDS[status] in text.split("Can it be trusted?", 1)[1][:20]
+    assert tables.STATUS_WORDS[status] in text.split("Did it pass its checks?", 1)[1][:20]
 
 
 def test_every_drawing_has_title_text_and_note() -> None:
@@ -435,7 +435,7 @@ def test_break_even_is_only_drawn_where_target_and_spend_are_in_one_unit() -> No
     assert not visits.panels[0].figure.layout.shapes
     assert not visits.legend
     assert "break-even" not in visits.note
-    assert "earns what it costs" not in render(example_report(target_is_money=False))
+    assert "than was spent" not in render(example_report(target_is_money=False))
 
 
 def test_curves_of_paid_exposure_do_not_call_it_spend() -> None:

@@ -161,7 +161,7 @@ class TestNames:
 
     @pytest.mark.parametrize("names", ["tv", None, 3, ["tv", 3], [["tv"]]])
     def test_refuses_what_is_not_a_list_of_names(self, names):
-        with pytest.raises(ColumnError, match="channel_names=.*expected a list of column names"):
+        with pytest.raises(ColumnError, match="channel_names=.*expected column names"):
             read(table(), channel_names=names)
 
     def test_a_string_is_not_a_list_of_controls(self):

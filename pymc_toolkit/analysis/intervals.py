@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import pandas as pd
 import xarray as xr
 
@@ -32,7 +34,7 @@ def summarise(draws: xr.DataArray, ci_prob: float = CI_PROB) -> xr.Dataset:
     SpecificationError
         If ``ci_prob`` is not between 0 and 1.
     """
-    if not 0 < ci_prob < 1:
+    if not isinstance(ci_prob, Real) or not 0 < ci_prob < 1:
         raise SpecificationError(f"Got ci_prob={ci_prob!r}; expected a number between 0 and 1.")
     tails = draws.quantile([(1 - ci_prob) / 2, (1 + ci_prob) / 2], dim=SAMPLE)
     return xr.Dataset(

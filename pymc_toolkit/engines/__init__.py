@@ -27,7 +27,7 @@ def get_engine(name: str) -> Engine:
     >>> get_engine("bayesian").name
     'bayesian'
     """
-    if name not in _ENGINES:
+    if not isinstance(name, str) or name not in _ENGINES:
         raise SpecificationError(
             f"Got engine={name!r}; expected one of {', '.join(map(repr, _ENGINES))}."
         )

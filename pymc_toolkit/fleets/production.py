@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.stats import binom
 
 from pymc_toolkit.analysis.diagnostics import (
     ESS_LIMIT,
@@ -16,19 +17,21 @@ from pymc_toolkit.analysis.diagnostics import (
     convergence,
     warn_unless_converged,
 )
-from pymc_toolkit.analysis.prediction import predict
+from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.dates import season_length
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import DataError
+from pymc_toolkit.exceptions import DataError, DataWarning, warn_user
 from pymc_toolkit.fleets.scoring import (
     MODEL,
     SEASONAL_NAIVE,
     TRAINING_MEAN,
     naive_scores,
     score,
-    season_length,
 )
+from pymc_toolkit.metrics import coverage
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling, whole_number
 from pymc_toolkit.names import DATE
@@ -36,6 +39,9 @@ from pymc_toolkit.validation import fewest_periods
 from pymc_toolkit.verdicts import Check, Status, Verdict
 
 logger = logging.getLogger(__name__)
+
+# Chance below which too few periods inside their intervals are no accident.
+_RARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class ProductionFleet:
         ``mape, nrmse, r_squared, crps`` in and out of sample.
     naive : pandas.DataFrame
         The same metrics of naive predictions of the held-out periods.
+    coverage : float
+        Share of the held-out periods inside their predictive interval.
     convergence : Convergence
     cost_per_unit : dict
     target_is_money : bool
@@ -69,6 +77,7 @@ class ProductionFleet:
     train: dict[str, float]
     test: dict[str, float]
     naive: pd.DataFrame
+    coverage: float
     convergence: Convergence
     cost_per_unit: dict[str, float | None]
     target_is_money: bool
@@ -101,7 +110,10 @@ class ProductionFleet:
         return pd.concat([pd.DataFrame({MODEL: self.test}).T, self.naive])
 
     def verdict(self) -> Verdict:
-        """Judge convergence, and the holdout against naive predictions.
+        """Judge convergence, and the holdout by naive predictions and by its own intervals.
+
+        Good predictions do not prove that effects are credited to the right channels; bad ones
+        cast doubt on it.
 
         Returns
         -------
@@ -114,7 +126,14 @@ class ProductionFleet:
                     _judge_skill(self.test["crps"], float(self.naive.loc[name, "crps"]), name)
                     for name in (SEASONAL_NAIVE, TRAINING_MEAN)
                 ),
+                _judge_coverage(self.coverage, self.test_size),
             )
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"ProductionFleet({self.client_name!r}: {self.test_size} of {self.data.n_periods} "
+            f"periods held out; {self.verdict().status})"
         )
 
     def generate_report(self, output_html: str | Path) -> Path:
@@ -145,9 +164,7 @@ class ProductionFleet:
             cost_per_unit=self.cost_per_unit,
             target_is_money=self.target_is_money,
         )
-        path = write(report, output_html)
-        logger.info("Report written to %s.", path)
-        return path
+        return write(report, output_html)
 
 
 def run_production(
@@ -192,6 +209,14 @@ def run_production(
     # Scales are of the training window alone: what is held out must not reach the fit.
     training = everything.window(None, -test_size).rescaled()
     data = training.followed_by(everything.window(-test_size, None))
+    launched = [name for name in training.dark_channels if name not in data.dark_channels]
+    if launched:
+        warn_user(
+            f"First on air in the held-out periods: {', '.join(map(repr, launched))}. The model "
+            "has not seen them, so what it predicts of them is the prior's; judge the holdout "
+            "accordingly, or hold out fewer periods.",
+            DataWarning,
+        )
     logger.info(
         "Training %s's MMM without the last %d of %d periods.",
         config.client_name,
@@ -205,6 +230,7 @@ def run_production(
     target = data.dataset["target"].to_series()
     held_out = slice(-test_size, None)
     known = slice(None, -test_size)
+    interval = prediction_table(prediction)[held_out]
     return ProductionFleet(
         client_name=config.client_name,
         target_name=config.target_name,
@@ -214,6 +240,7 @@ def run_production(
         train=score(target.to_numpy()[known], prediction.isel({DATE: known})),
         test=score(target.to_numpy()[held_out], prediction.isel({DATE: held_out})),
         naive=naive_scores(target, test_size, season_length(data.frequency)),
+        coverage=coverage(target[held_out], interval["ci_low"], interval["ci_high"]),
         convergence=diagnostics,
         cost_per_unit=config.cost_per_unit,
         target_is_money=config.target_is_money,
@@ -245,16 +272,33 @@ def _judge_skill(model: float, naive: float, name: str) -> Check:
         return Check(
             check,
             Status.REVIEW,
-            f"The held-out periods could not be compared with {against}: the history is too short "
-            "for it.",
+            f"The held-out periods could not be compared with {against}: that takes a year of "
+            "history before them, at most a year of them, and a target that is not zero.",
         )
     better = model < naive
     return Check(
         check,
         Status.PASS if better else Status.REVIEW,
-        f"On the held-out periods the model's error (relative CRPS) is {model:.1%} of the target's "
-        f"size, against {naive:.1%} for predicting {against}: the model is "
-        f"{'better' if better else 'no better'}.",
+        f"Given the media that ran, the model's error on the held-out periods (relative CRPS) is "
+        f"{model:.1%} of the target's size, against {naive:.1%} for predicting {against}: the "
+        f"model is {'better' if better else 'no better'}.",
         model,
         naive,
+    )
+
+
+def _judge_coverage(share: float, periods: int) -> Check:
+    """Review if so few periods inside their intervals would be rare were the intervals right."""
+    inside = round(share * periods)
+    chance = float(binom.cdf(inside, periods, CI_PROB))
+    usual = chance >= _RARE
+    return Check(
+        "holdout intervals",
+        Status.PASS if usual else Status.REVIEW,
+        f"{inside} of {periods} held-out periods fell inside their {CI_PROB:.0%} intervals"
+        + (
+            ", no fewer than chance allows." if usual else ": the model is surer than it should be."
+        ),
+        share,
+        CI_PROB,
     )

@@ -33,15 +33,12 @@ def score(actual: Array, prediction: xr.Dataset) -> dict[str, float]:
     return _metrics(actual, mean, draws)
 
 
-def score_point(actual: Array, predicted: Array) -> dict[str, float]:
-    """Metrics of a point prediction; all NaN where it has none."""
-    if np.isnan(predicted).any():
-        return dict.fromkeys(("mape", "nrmse", "r_squared", "crps"), float("nan"))
-    return _metrics(actual, predicted, predicted[None, :])
-
-
 def naive_scores(target: pd.Series, test_size: int, season: int) -> pd.DataFrame:
-    """Scores of predictions that need no model.
+    """Score predictions that need no model.
+
+    They are probabilistic, as the model's is, so that their CRPS can be compared with its: the
+    training mean comes with the spread of the training values around it, the seasonal naive with
+    the errors that it made within training (with less than a season of those, with none).
 
     Parameters
     ----------
@@ -60,27 +57,18 @@ def naive_scores(target: pd.Series, test_size: int, season: int) -> pd.DataFrame
     """
     values = target.to_numpy(dtype=float)
     training, test = values[:-test_size], values[-test_size:]
-    a_year_before = np.full(test_size, np.nan)
+    mean = np.full(test_size, training.mean())
+    rows = {
+        SEASONAL_NAIVE: dict.fromkeys(("mape", "nrmse", "r_squared", "crps"), float("nan")),
+        TRAINING_MEAN: _metrics(test, mean, mean + (training - training.mean())[:, None]),
+    }
     if test_size <= season <= training.size:
         start = training.size - season
         a_year_before = values[start : start + test_size]
-    return pd.DataFrame(
-        {
-            SEASONAL_NAIVE: score_point(test, a_year_before),
-            TRAINING_MEAN: score_point(test, np.full(test_size, training.mean())),
-        }
-    ).T
-
-
-def season_length(frequency: str) -> int:
-    """Number of periods in a year, whole weeks where the data are daily.
-
-    Examples
-    --------
-    >>> season_length("W-MON"), season_length("MS"), season_length("D")
-    (52, 12, 364)
-    """
-    return {"D": 364, "MS": 12}.get(frequency, 52)
+        errors = training[season:] - training[:-season]
+        spread = errors if errors.size >= season else np.zeros(1)
+        rows[SEASONAL_NAIVE] = _metrics(test, a_year_before, a_year_before + spread[:, None])
+    return pd.DataFrame(rows).T
 
 
 def _metrics(actual: Array, mean: Array, draws: Array) -> dict[str, float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 import pandas as pd
 
@@ -16,12 +17,14 @@ from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
 from pymc_toolkit.priors import resolve
 from pymc_toolkit.reports.contract import ModelReport, Provenance
-from pymc_toolkit.verdicts import Verdict
+from pymc_toolkit.verdicts import Status, Verdict
+from pymc_toolkit.version import __version__
 
-_PACKAGES = ("pymc_toolkit", "pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
+_PACKAGES = ("pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
 
 
 def model_report(
@@ -75,7 +78,7 @@ def model_report(
             f"model be trusted? It was trained without the last {held_out} periods, which it then "
             "had to predict."
         ),
-        headline=_headline(media_share, earned, target_name),
+        headline=_headline(verdict, media_share, earned, target_name),
         target_name=target_name,
         target_is_money=target_is_money,
         ci_prob=CI_PROB,
@@ -115,7 +118,13 @@ def provenance(fit: Fit, data: ModelData) -> Provenance:
     Provenance
     """
     sampling = fit.sampling
-    priors = resolve(fit.spec, fit.training.n_periods, bool(data.controls))
+    recipe = {
+        "engine": fit.engine,
+        **fit.spec.to_dict(),
+        "priors": resolve(fit.spec, fit.training.n_periods, bool(data.controls)),
+        "sampling": asdict(sampling),
+        "training_periods": fit.training.n_periods,
+    }
     return Provenance(
         engine=fit.engine,
         first_date=str(data.dates[0].date()),
@@ -129,8 +138,9 @@ def provenance(fit: Fit, data: ModelData) -> Provenance:
             "chains": sampling.chains,
             "target_accept": sampling.target_accept,
         },
-        spec={**fit.spec.to_dict(), "priors": priors},
-        spec_hash=fit.spec.digest(),
+        held_out=data.n_periods - fit.training.n_periods,
+        spec=recipe,
+        spec_hash=digest_of(recipe),
         data_hash=data.digest(),
         versions={"Python": platform.python_version(), **_versions()},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,9 +148,14 @@ def provenance(fit: Fit, data: ModelData) -> Provenance:
 
 
 def _headline(
-    media_share: tuple[float, float, float], earned: pd.DataFrame, target_name: str
+    verdict: Verdict,
+    media_share: tuple[float, float, float],
+    earned: pd.DataFrame,
+    target_name: str,
 ) -> str:
-    """The finding in one sentence: media's share and the largest channel."""
+    """The finding in one sentence: media's share and the largest channel, if there is one."""
+    if verdict.status is Status.FAIL:
+        return "No finding yet: the model failed its checks, so its figures are for diagnosis only."
     largest = earned.loc[earned["contribution"].idxmax()]
     share, low, high = media_share
     return (
@@ -168,10 +183,4 @@ def _report_returns(
 
 
 def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # run from a source tree that is not installed
-            versions[package] = "not installed"
-    return versions
+    return {"pymc_toolkit": __version__, **{package: version(package) for package in _PACKAGES}}

@@ -164,9 +164,9 @@ def _against_break_even(
 ) -> tuple[tuple[Key, pd.Series, str], ...]:
     """Group channels by whether their intervals lie above one, around it, or below it."""
     return (
-        (Key("earns more than it costs", GREEN, "dot"), earns, "circle"),
+        (Key("brought more than was spent", GREEN, "dot"), earns, "circle"),
         (Key("too close to call", MUTED, "ring"), ~earns & ~loses, "circle-open"),
-        (Key("earns less than it costs", VERMILION, "diamond"), loses, "diamond"),
+        (Key("brought less than was spent", VERMILION, "diamond"), loses, "diamond"),
     )
 
 
@@ -201,7 +201,7 @@ def response_curves(report: ModelReport) -> Drawing:
     )
     return Drawing(
         key="curves",
-        title=_curves_title(report, tables),
+        title=f"What each channel would bring to {report.target_name} at other levels of spend",
         alt=f"Response curves of {count(len(panels), 'channel')}: contribution to "
         f"{report.target_name} per {unit} against spend (or exposure) per {unit}, with "
         f"{probability(report.ci_prob)} bands; solid within what was observed, dashed beyond.",
@@ -268,22 +268,3 @@ def _curve_figure(
         xaxis=value_axis(table["spend"], f"{what} per {unit}", n=4), yaxis=vertical
     )
     return figure
-
-
-def _curves_title(report: ModelReport, tables: dict[str, pd.DataFrame]) -> str:
-    """Compare how flat curves are at the usual level: marginal over average return."""
-    flatness = {}
-    for name, table in tables.items():
-        usual = float(report.observed["mean"].get(name, np.nan))
-        x, y = table["spend"].to_numpy(dtype=float), table["mean"].to_numpy(dtype=float)
-        if not np.isfinite(usual) or usual <= 0 or len(x) < 2:
-            continue
-        here, more = np.interp(usual, x, y), np.interp(1.1 * usual, x, y)
-        if here > 0:
-            flatness[name] = (more - here) / (0.1 * here)
-    if not flatness:
-        return "What each channel would earn at other levels of spend"
-    least, most = min(flatness, key=lambda k: flatness[k]), max(flatness, key=lambda k: flatness[k])
-    if least == most:
-        return f"What more or less of {most} would earn"
-    return f"At its usual level {least} is closest to saturation, {most} has the most room"

@@ -24,16 +24,18 @@ class Provenance:
     engine : str
     first_date, last_date : str
         Data window, ISO dates.
-    n_periods : int
+    n_periods, held_out : int
+        All periods, and how many at their end the model was not trained on.
     frequency : str
         pandas offset alias.
     random_seed : int
     sampling : Mapping of str to Any
         Draws, tune, chains, target_accept.
     spec : Mapping of str to Any
-        The full model specification, priors included, as plain values.
+        Everything but the data that decides the result, as plain values: engine, structure,
+        priors, sampling, training window.
     spec_hash, data_hash : str
-        SHA-256.
+        SHA-256 of that and of the data.
     versions : Mapping of str to str
         Python and packages.
     created : str
@@ -44,6 +46,7 @@ class Provenance:
     first_date: str
     last_date: str
     n_periods: int
+    held_out: int
     frequency: str
     random_seed: int
     sampling: Mapping[str, Any]

@@ -308,5 +308,5 @@ def _share_title(report: ModelReport) -> str:
         return f"What {report.target_name} is made of"
     return (
         f"Media brought {percent(share)} of {report.target_name} "
-        f"({span(percent(low), percent(high))}); the rest would have come without it"
+        f"({span(percent(low), percent(high))}); the rest is baseline and other drivers"
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pymc_toolkit.dates import season_length
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.bayesian.build import build_mmm, sampling_model
 from pymc_toolkit.engines.bayesian.decompose import decompose, respond, time_multipliers
@@ -15,9 +16,11 @@ from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import (
+    CHANGEPOINT,
     CHANNEL,
     CONTROL,
     DATE,
+    FOURIER_MODE,
     INTERCEPT_MULTIPLIER,
     MEDIA_MULTIPLIER,
     SAMPLE,
@@ -30,10 +33,13 @@ from pymc_toolkit.priors import (
     draw_prior,
     hsgp_config,
     plain,
+    prior_dims,
     resolve,
     to_upstream,
 )
 from pymc_toolkit.validation import check_length
+
+_PARAMETER_DIMS = (CHANNEL, CONTROL, FOURIER_MODE, CHANGEPOINT)
 
 
 class BayesianEngine:
@@ -49,6 +55,12 @@ class BayesianEngine:
                 "regions, or make one model for each."
             )
         check_length(data.n_periods, spec.lag_max)
+        harmonics = season_length(data.frequency) // 2
+        if spec.yearly_seasonality and spec.yearly_seasonality > harmonics:
+            raise SpecificationError(
+                f"Got yearly_seasonality={spec.yearly_seasonality}; expected at most {harmonics}, "
+                f"half of the periods in a year ({data.frequency})."
+            )
 
     def fit(
         self, data: ModelData, spec: ModelSpec, sampling: Sampling, progressbar: bool = True
@@ -56,7 +68,8 @@ class BayesianEngine:
         """Sample the posterior."""
         self.check(data, spec)
         model = sampling_model(build_mmm(data, spec))
-        draws, sample_stats = sample(model, sampling, progressbar)
+        parameters = _by_variable(self._priors(data, spec)).keys()
+        draws, sample_stats = sample(model, parameters, sampling, progressbar)
         posterior = with_public_names(draws, data.channels, data.controls)
         time = np.arange(data.n_periods, dtype=float)
         for name, values in time_multipliers(posterior, spec, data.n_periods, time).items():
@@ -110,11 +123,11 @@ class BayesianEngine:
 
     def prior_draws(self, fit: Fit, draws: int, seed: int) -> xr.Dataset:
         """Draws of each parameter before the data, named and scaled as the posterior."""
-        sizes = {CHANNEL: len(fit.training.channels), CONTROL: len(fit.training.controls)}
+        sizes = {dim: fit.posterior.sizes[dim] for dim in _PARAMETER_DIMS if dim in fit.posterior}
         rng = np.random.default_rng(seed)
         variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
         for name, prior in _by_variable(self._priors(fit.training, fit.spec)).items():
-            dims = tuple(dim for dim in prior.get("dims", ()) if dim in sizes)
+            dims = prior_dims(prior)
             width = sizes[dims[0]] if dims else 1
             drawn = draw_prior(name, prior, width, draws, rng)
             variables[name] = ("draw", *dims), drawn if dims else drawn[:, 0]

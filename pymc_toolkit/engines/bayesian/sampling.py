@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import xarray as xr
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 _RENAMED = {"intercept_contribution": "intercept", "intercept_baseline": "intercept"}
 
 
-def sample(model: pm.Model, sampling: Sampling, progressbar: bool) -> tuple[xr.Dataset, xr.Dataset]:
+def sample(
+    model: pm.Model, parameters: Collection[str], sampling: Sampling, progressbar: bool
+) -> tuple[xr.Dataset, xr.Dataset]:
     """Draw from the posterior of a frozen model.
 
-    Only free variables are drawn: everything else follows from them and is computed afterwards,
+    Only parameters are drawn: everything else follows from them and is computed afterwards,
     which saves compiling a second function.
 
     Parameters
     ----------
     model : pymc.Model
+    parameters : collection of str
+        Public names; one whose prior is transformed or non-centred is no free variable itself, and
+        is computed from those that are.
     sampling : Sampling
     progressbar : bool
 
@@ -37,7 +42,7 @@ def sample(model: pm.Model, sampling: Sampling, progressbar: bool) -> tuple[xr.D
     import nutpie
     from threadpoolctl import threadpool_limits
 
-    compiled = nutpie.compile_pymc_model(model, var_names=[rv.name for rv in model.free_RVs])
+    compiled = nutpie.compile_pymc_model(model, var_names=_drawn(model, parameters))
     # Chains run side by side; a gradient is too small for BLAS to share among further threads.
     with threadpool_limits(limits=1):
         trace = nutpie.sample(
@@ -55,6 +60,17 @@ def sample(model: pm.Model, sampling: Sampling, progressbar: bool) -> tuple[xr.D
     # Texts, such as messages of divergences, have no place in a file of arrays.
     kept = [name for name in stats.data_vars if stats[name].dtype != object]
     return trace["posterior"].to_dataset(), stats[kept]
+
+
+def _drawn(model: pm.Model, parameters: Collection[str]) -> list[str]:
+    """Free variables, and what carries a parameter's name without being one."""
+    # With a drifting baseline its level over time has the name that the intercept has without.
+    level = {"intercept_contribution"} if "intercept_baseline" in model.named_vars else set()
+    derived = [variable.name for variable in model.deterministics if variable.name not in level]
+    return [
+        *(variable.name for variable in model.free_RVs),
+        *(name for name in derived if _RENAMED.get(name, name) in parameters),
+    ]
 
 
 def with_public_names(
