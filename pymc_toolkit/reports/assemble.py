@@ -74,9 +74,9 @@ def model_report(
         title=f"What media did for {client}",
         client=client,
         question=(
-            f"How much of {target_name} did each channel bring from {first} to {last}, and can the "
-            f"model be trusted? It was trained without the last {held_out} periods, which it then "
-            "had to predict."
+            f"How much of {target_name} did each channel bring from {first} to {last}, and does "
+            f"the model pass its checks? It was trained without the last {held_out} periods, which "
+            "it then had to predict."
         ),
         headline=_headline(verdict, media_share, earned, target_name),
         target_name=target_name,
