@@ -120,6 +120,7 @@ class ClientConfig:
             raise SpecificationError("Got no channel_names; expected at least one channel.")
         self.cost_per_unit = checked_costs(cost_per_unit or {}, self.channel_names)
         self.table, self.model_data = self._read(client_data)
+        self._log_scalers()
         self.known_columns = [str(column) for column in client_data.columns]
         logger.info("Client data loaded for '%s' with %d rows.", client_name, len(self.table))
 
@@ -228,10 +229,10 @@ class ClientConfig:
         )
         table[self.target_name] = np.nan
         future = ModelData(self._dataset(table), self.model_data.scalers, self.model_data.frequency)
-        launched = set(self.model_data.dark_channels) - set(future.dark_channels)
+        launched = self.model_data.launches(future)
         if launched:
             raise DataError(
-                f"Got spend on {', '.join(map(repr, sorted(launched)))}, never on air in the "
+                f"Got spend on {', '.join(map(repr, launched))}, never on air in the "
                 "training window; expected channels that the model has seen. Refresh the model "
                 "with periods in which they were on air, or plan them at zero."
             )
@@ -266,7 +267,9 @@ class ClientConfig:
         joined = joined.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
         client = copy.copy(self)
         client.table, client.model_data = client._read(joined)
-        if not rescale:
+        if rescale:
+            client._log_scalers()
+        else:
             client.model_data = client.model_data.with_units_of(self.model_data)
         logger.info(
             "Client data of '%s' refreshed: %d rows, %d of them new.",
@@ -326,19 +329,23 @@ class ClientConfig:
         return validation.sort_rows(clean, self.date_column, self.geo_column)
 
     def _fit_scalers(self, dataset: xr.Dataset) -> dict[str, Scaler]:
-        scalers = {}
-        for variable, method in self.scaling_methods.items():
-            scalers[variable] = Scaler.fit(dataset[variable], method, variable)
-            if method == "none":
+        return {
+            variable: Scaler.fit(dataset[variable], method, variable)
+            for variable, method in self.scaling_methods.items()
+        }
+
+    def _log_scalers(self) -> None:
+        """Say which scalers were fitted; a refresh that keeps its scales has none to name."""
+        for variable, scaler in self.model_data.scalers.items():
+            if scaler.method == "none":
                 logger.info("%s variables left unscaled.", _ROLES[variable])
             else:
                 logger.info(
                     "%s variable%s scaled using %s.",
                     _ROLES[variable],
                     "" if variable == "target" else "s",
-                    scalers[variable].label,
+                    scaler.label,
                 )
-        return scalers
 
     def _dataset(self, table: pd.DataFrame) -> xr.Dataset:
         return to_dataset(

@@ -112,6 +112,11 @@ class ModelData:
         joined = xr.concat([self.dataset, future.dataset], dim=DATE, join="exact")
         return replace(self, dataset=joined)
 
+    def launches(self, later: ModelData) -> list[str]:
+        """Channels that another window has on air and that these periods never had."""
+        dark = set(later.dark_channels)
+        return [name for name in self.dark_channels if name not in dark]
+
     def next_dates(self, periods: int) -> pd.DatetimeIndex:
         """The dates that follow the last one."""
         following = pd.date_range(self.dates[-1], periods=periods + 1, freq=self.frequency)

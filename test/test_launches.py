@@ -62,3 +62,15 @@ def test_a_refresh_gives_a_launched_channel_its_first_scale() -> None:
     assert scale.sel(channel="new") == 5000.0
     assert scale.sel(channel="channel_1_cost") == config.model_data.scale("media")[0]
     assert refreshed.model_data.scale("target") == config.model_data.scale("target")
+
+
+@pytest.mark.parametrize("rescale", [False, True])
+def test_a_refresh_names_scalers_only_if_it_fits_them(
+    caplog: pytest.LogCaptureFixture, rescale: bool
+) -> None:
+    data = table().assign(new=1.0 + np.arange(40))
+    config = client(data.head(LAUNCH))
+    caplog.clear()
+    with caplog.at_level("INFO", logger="pymc_toolkit.client_config"):
+        config.refreshed(data.iloc[LAUNCH:], rescale=rescale)
+    assert ("Target variable scaled using MaxAbsScaler." in caplog.messages) == rescale

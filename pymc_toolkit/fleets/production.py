@@ -209,7 +209,7 @@ def run_production(
     # Scales are of the training window alone: what is held out must not reach the fit.
     training = everything.window(None, -test_size).rescaled()
     data = training.followed_by(everything.window(-test_size, None))
-    launched = [name for name in training.dark_channels if name not in data.dark_channels]
+    launched = training.launches(data)
     if launched:
         warn_user(
             f"First on air in the held-out periods: {', '.join(map(repr, launched))}. The model "
