@@ -17,6 +17,8 @@ import xarray as xr
 from pymc_toolkit.names import CHANNEL, CONTROL, DATA_VARIABLES, DATE, GEO
 from pymc_toolkit.scalers import Scaler
 
+_SCALER_PARTS = ("center", "scale")
+
 
 @dataclass(frozen=True)
 class ModelData:
@@ -121,6 +123,24 @@ class ModelData:
         """The dates that follow the last one."""
         following = pd.date_range(self.dates[-1], periods=periods + 1, freq=self.frequency)
         return following[1:]
+
+    def to_arrays(self) -> xr.Dataset:
+        """The series together with the scalers, as one data set that a file can hold."""
+        scalers = {
+            f"{name}_{part}": getattr(scaler, part).assign_attrs(method=scaler.method)
+            for name, scaler in self.scalers.items()
+            for part in _SCALER_PARTS
+        }
+        return self.dataset.assign(scalers)
+
+    @classmethod
+    def from_arrays(cls, arrays: xr.Dataset, frequency: str) -> ModelData:
+        """The series and scalers that :meth:`to_arrays` put together."""
+        scalers = {}
+        for name in DATA_VARIABLES:
+            center, scale = (arrays[f"{name}_{part}"] for part in _SCALER_PARTS)
+            scalers[name] = Scaler(scale.attrs["method"], center, scale)
+        return cls(arrays[list(DATA_VARIABLES)], scalers, frequency)
 
     def digest(self) -> str:
         """SHA-256 of the dates, names and values: the provenance of a fit."""

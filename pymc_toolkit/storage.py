@@ -1,37 +1,23 @@
-"""One file that holds everything needed to predict and refresh: arrays and JSON, never code.
-
-The file is netCDF (HDF5): the groups of the fit, and the names, roles, specification and history as
-JSON in an attribute of the root.
-"""
+"""One file that holds everything needed to predict and refresh a model."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pandas as pd
-import xarray as xr
 
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import SavedModelError
-from pymc_toolkit.model_data import ModelData
-from pymc_toolkit.model_spec import ModelSpec, Sampling
-from pymc_toolkit.names import DATA_VARIABLES
+from pymc_toolkit.fit_files import fit_header, read_file, restore_fit, write_file
 from pymc_toolkit.refresh import RefreshRecord
-from pymc_toolkit.scalers import Scaler
-from pymc_toolkit.version import __version__
 
-_ATTRIBUTE = "pymc_toolkit_model"
+_KIND = "model"
 # Raise it when a file of the old layout can no longer be read as it is: also when a default of
 # priors.py changes that predictions depend on, since files hold overrides only.
 _LAYOUT = 1
-# Of the resolution that client tables are read with.
-_DATES = xr.coders.CFDatetimeCoder(time_unit="us")
 
 
 @dataclass(frozen=True)
@@ -66,30 +52,14 @@ def save(saved: SavedModel, path: str | Path) -> Path:
     -------
     Path
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fit = saved.fit
     header = {
         "layout": _LAYOUT,
-        "version": __version__,
-        "engine": fit.engine,
-        "spec": fit.spec.to_dict(),
-        "sampling": asdict(fit.sampling),
+        **fit_header(saved.fit),
         "client": saved.config.to_dict(),
-        "frequency": fit.training.frequency,
         "random_seed": saved.random_seed,
         "history": [_record_to_dict(record) for record in saved.history],
     }
-    tree = fit.idata.copy()
-    tree.attrs[_ATTRIBUTE] = json.dumps(header)
-    # Written beside the target and moved into place: a crash leaves the old file whole.
-    draft = path.with_name(f".{uuid4().hex}.part")
-    try:
-        tree.to_netcdf(draft, engine="h5netcdf")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
+    return write_file(saved.fit.idata, header, path, _KIND)
 
 
 def load(path: str | Path) -> SavedModel:
@@ -110,66 +80,11 @@ def load(path: str | Path) -> SavedModel:
     SavedModelError
         If the file is not a saved model, or of a layout that this version does not read.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"Got {str(path)!r}; expected a file written by save().")
-    try:
-        with xr.open_datatree(path, engine="h5netcdf", decode_times=_DATES) as tree:
-            idata = tree.load()
-    except (OSError, ValueError) as error:
-        raise SavedModelError(
-            f"Got {str(path)!r}, which is not a netCDF file; expected one written by save()."
-        ) from error
-    header = _header(idata, path)
-    data = _model_data(idata, header["frequency"])
-    fit = Fit(
-        engine=header["engine"],
-        spec=ModelSpec.from_dict(header["spec"]),
-        sampling=Sampling(**header["sampling"]),
-        training=data,
-        idata=idata,
-    )
+    idata, header = read_file(path, _KIND, _LAYOUT)
+    fit = restore_fit(idata, header)
     history = [_record_from_dict(record) for record in header["history"]]
-    config = ClientConfig.restore(header["client"], data)
+    config = ClientConfig.restore(header["client"], fit.training)
     return SavedModel(config, fit, header["random_seed"], history)
-
-
-def _header(idata: xr.DataTree, path: Path) -> dict[str, Any]:
-    text = idata.attrs.pop(_ATTRIBUTE, None)
-    if text is None:
-        raise SavedModelError(
-            f"Got {str(path)!r}, which holds no model of this package; expected a file written by "
-            "save()."
-        )
-    try:
-        header: dict[str, Any] = json.loads(text)
-        layout = header["layout"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise SavedModelError(
-            f"Got {str(path)!r}, whose description of the model cannot be read; expected a file "
-            "written by save(). Save the model again."
-        ) from error
-    if layout != _LAYOUT:
-        raise SavedModelError(
-            f"Got {str(path)!r} of layout {layout}; this version reads layout {_LAYOUT}. "
-            "Load it with the version that wrote it, or fit the model again."
-        )
-    return header
-
-
-def _model_data(idata: xr.DataTree, frequency: str) -> ModelData:
-    constant = idata["constant_data"].to_dataset()
-    observed = idata["observed_data"].to_dataset()
-    dataset = constant[["media", "controls"]].assign(target=observed["y"])[list(DATA_VARIABLES)]
-    scalers = {
-        name: Scaler(
-            constant[f"{name}_scale"].attrs["method"],
-            constant[f"{name}_center"],
-            constant[f"{name}_scale"],
-        )
-        for name in DATA_VARIABLES
-    }
-    return ModelData(dataset, scalers, frequency)
 
 
 def _record_to_dict(record: RefreshRecord) -> dict[str, Any]:

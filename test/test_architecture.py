@@ -20,7 +20,7 @@ LAYERS = [
     ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
     ["pymc_toolkit.fleets", "pymc_toolkit.reports"],
     ["pymc_toolkit.analysis"],
-    ["pymc_toolkit.engines"],
+    ["pymc_toolkit.engines", "pymc_toolkit.fit_files"],
     [
         "pymc_toolkit.client_config",
         "pymc_toolkit.validation",

@@ -175,22 +175,27 @@ def test_prior_draws_are_of_every_free_variable(fitted: Any, fitted_otherwise: A
     """Named and shaped as the posterior, and drawn from the prior that was asked for."""
     for shared in (fitted, fitted_otherwise):
         fit = shared.model._fit
-        drawn = ENGINE.prior_draws(fit, draws=300, seed=1)
+        drawn = ENGINE.prior_draws(fit.training, fit.spec, draws=300, seed=1)
         free = {
             name
             for name in fit.posterior.data_vars
-            if not name.endswith(("_hsgp_coefs_offset", "multiplier", "latent_process"))
+            if not name.endswith(("multiplier", "latent_process"))
         }
         assert set(drawn.data_vars) == free
-        assert drawn.sizes["draw"] == 300
-    prior = ENGINE.prior_draws(fitted.model._fit, draws=4000, seed=1)
-    assert prior["saturation_alpha"].dims == ("draw", "channel")
+        for name in free:
+            assert drawn[name].dims == fit.posterior[name].dims
+            assert drawn[name].shape == (1, 300, *fit.posterior[name].shape[2:])
+    fit = fitted.model._fit
+    prior = ENGINE.prior_draws(fit.training, fit.spec, draws=4000, seed=1)
+    assert prior["saturation_alpha"]["channel"].values.tolist() == fitted.channels
     np.testing.assert_allclose(prior["saturation_alpha"].mean(), 2.0, rtol=0.05)
     np.testing.assert_allclose(prior["adstock_alpha"].mean(), 0.25, rtol=0.05)
     np.testing.assert_allclose(prior["media_temporal_latent_multiplier_raw_eta"].mean(), 0.1, 0.1)
     np.testing.assert_allclose(prior["media_temporal_latent_multiplier_raw_ls"].mean(), 5, 0.1)
+    offsets = prior["media_temporal_latent_multiplier_raw_hsgp_coefs_offset"]
+    np.testing.assert_allclose(offsets.std(("chain", "draw")), 1.0, rtol=0.1)
     # Channels are drawn independently.
-    assert abs(np.corrcoef(prior["saturation_alpha"].values.T)[0, 1]) < 0.1
+    assert abs(np.corrcoef(prior["saturation_alpha"].values[0].T)[0, 1]) < 0.1
 
 
 @pytest.mark.usefixtures("convergence_is_not_the_point")

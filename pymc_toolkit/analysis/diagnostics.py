@@ -153,15 +153,17 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
         Long: ``variable, coordinate, prior_low, prior_median, prior_high, posterior_low,
         posterior_median, posterior_high``.
     """
-    prior = get_engine(fit.engine).prior_draws(fit, _PRIOR_DRAWS, fit.sampling.random_seed)
+    prior = get_engine(fit.engine).prior_draws(
+        fit.training, fit.spec, _PRIOR_DRAWS, fit.sampling.random_seed
+    )
     posterior = fit.posterior
     rows = []
     for name in prior.data_vars:
-        if name not in posterior:
+        if name not in posterior or not has_own_meaning(str(name)):
             continue
         after = summarise(posterior[name], ci_prob)
         labels = _coordinates(posterior[name])
-        before = prior[name].quantile([(1 - ci_prob) / 2, 0.5, (1 + ci_prob) / 2], "draw").values
+        before = prior[name].quantile([(1 - ci_prob) / 2, 0.5, (1 + ci_prob) / 2], SAMPLE).values
         before = np.broadcast_to(before.reshape(3, -1), (3, len(labels)))
         rows.append(
             pd.DataFrame(

@@ -101,8 +101,21 @@ class Engine(Protocol):
     def priors(self, data: ModelData, spec: ModelSpec) -> dict[str, Any]:
         """Priors of the model by name, in the form that its users know."""
 
-    def prior_draws(self, fit: Fit, draws: int, seed: int) -> xr.Dataset:
-        """Draws of each parameter before the data, named and scaled as the posterior."""
+    def prior_draws(self, data: ModelData, spec: ModelSpec, draws: int, seed: int) -> xr.Dataset:
+        """Draws of every parameter before the data, named and scaled as the posterior.
+
+        Parameters
+        ----------
+        data : ModelData
+        spec : ModelSpec
+        draws : int
+        seed : int
+
+        Returns
+        -------
+        xarray.Dataset
+            With dims chain (one), draw and the parameters' own.
+        """
 
 
 def sum_components(components: xr.Dataset) -> xr.DataArray:

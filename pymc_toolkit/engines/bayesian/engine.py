@@ -39,7 +39,8 @@ from pymc_toolkit.priors import (
 )
 from pymc_toolkit.validation import check_length
 
-_PARAMETER_DIMS = (CHANNEL, CONTROL, FOURIER_MODE, CHANGEPOINT)
+# The prior of a smooth multiplier -> the multiplier.
+_MULTIPLIERS = {MEDIA_TVP: MEDIA_MULTIPLIER, INTERCEPT_TVP: INTERCEPT_MULTIPLIER}
 
 
 class BayesianEngine:
@@ -121,17 +122,30 @@ class BayesianEngine:
         """Priors as pymc-marketing takes them."""
         return to_upstream(self._priors(data, spec))
 
-    def prior_draws(self, fit: Fit, draws: int, seed: int) -> xr.Dataset:
-        """Draws of each parameter before the data, named and scaled as the posterior."""
-        sizes = {dim: fit.posterior.sizes[dim] for dim in _PARAMETER_DIMS if dim in fit.posterior}
+    def prior_draws(self, data: ModelData, spec: ModelSpec, draws: int, seed: int) -> xr.Dataset:
+        """Draws of every parameter before the data, named and scaled as the posterior."""
+        coords: dict[str, Any] = {CHANNEL: data.channels, CONTROL: data.controls}
+        sizes = {
+            CHANNEL: len(data.channels),
+            CONTROL: len(data.controls),
+            FOURIER_MODE: 2 * (spec.yearly_seasonality or 0),
+            CHANGEPOINT: spec.trend or 0,
+        }
+        priors = self._priors(data, spec)
+        for name, multiplier in _MULTIPLIERS.items():
+            if name in priors:
+                sizes[_basis_dim(multiplier)] = hsgp_config(priors[name]).m
         rng = np.random.default_rng(seed)
         variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
-        for name, prior in _by_variable(self._priors(fit.training, fit.spec)).items():
+        for name, prior in _by_variable(priors).items():
             dims = prior_dims(prior)
             width = sizes[dims[0]] if dims else 1
             drawn = draw_prior(name, prior, width, draws, rng)
-            variables[name] = ("draw", *dims), drawn if dims else drawn[:, 0]
-        return xr.Dataset(variables)
+            shape = (1, draws, width) if dims else (1, draws)
+            variables[name] = (*SAMPLE, *dims), drawn.reshape(shape)
+        present = {dim for dims, _ in variables.values() for dim in dims}
+        labels = {dim: names for dim, names in coords.items() if dim in present}
+        return xr.Dataset(variables, {"chain": [0], "draw": range(draws), **labels})
 
     def _priors(self, data: ModelData, spec: ModelSpec) -> dict[str, PlainPrior]:
         return resolve(spec, data.n_periods, bool(data.controls))
@@ -139,14 +153,10 @@ class BayesianEngine:
 
 def _constant_groups(data: ModelData) -> dict[str, xr.Dataset]:
     """What was fixed during sampling, in original units."""
-    scalers = {
-        f"{name}_{part}": getattr(scaler, part).assign_attrs(method=scaler.method)
-        for name, scaler in data.scalers.items()
-        for part in ("center", "scale")
-    }
+    arrays = data.to_arrays()
     return {
-        "observed_data": data.dataset[["target"]].rename(target="y"),
-        "constant_data": data.dataset[["media", "controls"]].assign(scalers),
+        "observed_data": arrays[["target"]].rename(target="y"),
+        "constant_data": arrays.drop_vars("target"),
     }
 
 
@@ -160,19 +170,26 @@ def _likelihood_parameter(
 
 def _by_variable(priors: dict[str, PlainPrior]) -> dict[str, PlainPrior]:
     """Priors by the posterior variable that each of them is of."""
-    prefixes = {MEDIA_TVP: MEDIA_MULTIPLIER, INTERCEPT_TVP: INTERCEPT_MULTIPLIER}
     variables: dict[str, PlainPrior] = {}
     for name, prior in priors.items():
         if name == "likelihood":
             for parameter, value in prior["kwargs"].items():
                 if isinstance(value, dict):
                     variables[f"y_{parameter}"] = value
-        elif name in prefixes:
-            config = hsgp_config(prior)
-            variables[f"{prefixes[name]}_raw_eta"] = plain("Exponential", {"lam": config.eta_lam})
-            variables[f"{prefixes[name]}_raw_ls"] = plain(
+        elif name in _MULTIPLIERS:
+            config, multiplier = hsgp_config(prior), _MULTIPLIERS[name]
+            variables[f"{multiplier}_raw_eta"] = plain("Exponential", {"lam": config.eta_lam})
+            variables[f"{multiplier}_raw_ls"] = plain(
                 "InverseGamma", {"mu": config.ls_mu, "sigma": config.ls_sigma}
+            )
+            variables[f"{multiplier}_raw_hsgp_coefs_offset"] = plain(
+                "Normal", {"mu": 0, "sigma": 1}, _basis_dim(multiplier)
             )
         else:
             variables[name] = prior
     return variables
+
+
+def _basis_dim(multiplier: str) -> str:
+    """Dim of the basis coefficients of a smooth multiplier."""
+    return f"{multiplier}_raw_m"
