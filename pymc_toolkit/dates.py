@@ -184,3 +184,14 @@ def season_length(frequency: str) -> int:
     (52, 12, 364)
     """
     return {"D": 364, "MS": 12}.get(frequency, 52)
+
+
+def period_name(frequency: str) -> str:
+    """What one period is called.
+
+    Examples
+    --------
+    >>> period_name("W-MON"), period_name("MS"), period_name("D")
+    ('week', 'month', 'day')
+    """
+    return {"D": "day", "MS": "month"}.get(frequency, "week")

@@ -6,7 +6,8 @@
     ├── SpecificationError   (ValueError)    the model that was asked for is impossible
     │   └── PriorError                       a prior has a wrong name, shape or hyperparameter
     ├── NotFittedError       (RuntimeError)  a result was asked for before ``fit``
-    └── SavedModelError      (ValueError)    a file is not a model this version can read
+    ├── MemberFailedError    (RuntimeError)  a result was asked of a fleet's member that failed
+    └── SavedModelError      (ValueError)    a file is not one that this version can read
 
 Each subclass also inherits the builtin that it refines, so ``except ValueError`` keeps working.
 Each message says what was got, what was expected and what to do.
@@ -46,8 +47,12 @@ class NotFittedError(ToolkitError, RuntimeError):
     """A result was asked for before the model was fitted."""
 
 
+class MemberFailedError(ToolkitError, RuntimeError):
+    """A result was asked of a member of a fleet that could not be fitted."""
+
+
 class SavedModelError(ToolkitError, ValueError):
-    """A file is not a saved model that this version can read."""
+    """A file is not a saved model or fleet that this version can read."""
 
 
 class DataWarning(UserWarning):

@@ -111,9 +111,7 @@ def restore_fit(idata: xr.DataTree, header: Mapping[str, Any]) -> Fit:
     idata : xarray.DataTree
     header : Mapping
     """
-    observed, constant = (
-        idata[group].to_dataset() for group in ("observed_data", "constant_data")
-    )
+    observed, constant = (idata[group].to_dataset() for group in ("observed_data", "constant_data"))
     return Fit(
         engine=header["engine"],
         spec=ModelSpec.from_dict(header["spec"]),

@@ -23,7 +23,8 @@ from pymc_toolkit.costs import checked_costs
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
-from pymc_toolkit.fleets.production import ProductionFleet, run_production
+from pymc_toolkit.fleet_methods import FleetMethods
+from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE
 from pymc_toolkit.prior_checks import checked_overrides, warn_of_hopeless_priors
@@ -37,7 +38,7 @@ _GREEK = {"lam": "lambda"}
 _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
-class PymcModel:
+class PymcModel(FleetMethods):
     """A client's media mix model.
 
     Parameters
@@ -405,37 +406,26 @@ class PymcModel:
         """
         return _roi(self.config, self._fitted(), cost_per_unit, ci_prob)
 
-    def production_fleet(
-        self,
-        test_size: int = 4,
-        new_data: pd.DataFrame | None = None,
-        progressbar: bool = True,
-        **sampling: Any,
-    ) -> ProductionFleet:
-        """Hold out the last periods, train on the rest and score the prediction.
-
-        This model is left as it is.
+    def fleet_subject(self, new_data: pd.DataFrame | None = None, **sampling: Any) -> Subject:
+        """What a fleet tests: this model, with some sampling settings changed.
 
         Parameters
         ----------
-        test_size : int
-            Number of periods to hold out.
         new_data : pandas.DataFrame, optional
             New or restated periods to add first, as for :meth:`refresh`.
-        progressbar : bool
         **sampling
             As for :meth:`refresh`.
 
         Returns
         -------
-        ProductionFleet
+        Subject
         """
         settings = self._sampling_with(sampling)
-        config, spec = self.config, self.spec
-        if new_data is not None:
-            config = config.refreshed(new_data)
-            spec = _with_priors(spec, spec.prior_overrides, config)
-        return run_production(config, self._engine.name, spec, settings, test_size, progressbar)
+        if new_data is None:
+            return Subject(self.config, self._engine.name, self.spec, settings, self._fit)
+        config = self.config.refreshed(new_data)
+        spec = _with_priors(self.spec, self.spec.prior_overrides, config)
+        return Subject(config, self._engine.name, spec, settings)
 
     def save(self, path: str | Path) -> Path:
         """Write the fitted model to one file, without any code in it.

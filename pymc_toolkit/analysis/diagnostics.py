@@ -98,7 +98,7 @@ def convergence(fit: Fit) -> Convergence:
         values = {
             key: np.atleast_1d(measure[name].values).ravel() for key, measure in measures.items()
         }
-        labels = _coordinates(readable[name])
+        labels = coordinate_labels(readable[name])
         rows.append(pd.DataFrame({"variable": str(name), "coordinate": labels, **values}))
     stats = fit.sample_stats
     return Convergence(
@@ -162,7 +162,7 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
         if name not in posterior or not has_own_meaning(str(name)):
             continue
         after = summarise(posterior[name], ci_prob)
-        labels = _coordinates(posterior[name])
+        labels = coordinate_labels(posterior[name])
         before = prior[name].quantile([(1 - ci_prob) / 2, 0.5, (1 + ci_prob) / 2], SAMPLE).values
         before = np.broadcast_to(before.reshape(3, -1), (3, len(labels)))
         rows.append(
@@ -182,8 +182,19 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _coordinates(variable: xr.DataArray) -> list[str]:
-    """A label for each scalar of a variable, empty for a scalar variable."""
+def coordinate_labels(variable: xr.DataArray) -> list[str]:
+    """A label for each scalar of a variable, empty for a scalar variable.
+
+    Parameters
+    ----------
+    variable : xarray.DataArray
+        With dims chain and draw, which have no part in the labels.
+
+    Returns
+    -------
+    list of str
+        In the order of the values.
+    """
     dims = [dim for dim in variable.dims if dim not in SAMPLE]
     if not dims:
         return [""]

@@ -1,89 +1,98 @@
-"""The monthly run: hold out the last periods, train on the rest, score, judge and report."""
+"""The monthly run: hold out the last periods, train on the rest, score, judge and report.
+
+For one client, or for all of them at once.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
-from scipy.stats import binom
 
-from pymc_toolkit.analysis.diagnostics import (
-    ESS_LIMIT,
-    R_HAT_LIMIT,
-    Convergence,
-    convergence,
-    warn_unless_converged,
-)
-from pymc_toolkit.analysis.intervals import CI_PROB
-from pymc_toolkit.analysis.prediction import predict, prediction_table
-from pymc_toolkit.client_config import ClientConfig
-from pymc_toolkit.dates import season_length
-from pymc_toolkit.engines import get_engine
-from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import DataError, DataWarning, warn_user
-from pymc_toolkit.fleets.scoring import (
-    MODEL,
-    SEASONAL_NAIVE,
-    TRAINING_MEAN,
-    naive_scores,
-    score,
-)
-from pymc_toolkit.metrics import coverage
-from pymc_toolkit.model_data import ModelData
-from pymc_toolkit.model_spec import ModelSpec, Sampling, whole_number
-from pymc_toolkit.names import DATE
-from pymc_toolkit.validation import fewest_periods
-from pymc_toolkit.verdicts import Check, Status, Verdict
+from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.fleets.baselines import SEASONAL_NAIVE, TRAINING_MEAN, baseline_scores
+from pymc_toolkit.fleets.job import HasSubject, Job, Subject, check_distinct
+from pymc_toolkit.fleets.judge import judge_convergence, judge_coverage, judge_skill
+from pymc_toolkit.fleets.member import Member
+from pymc_toolkit.fleets.result import FleetResult
+from pymc_toolkit.fleets.runner import Running, run_jobs
+from pymc_toolkit.fleets.scoring import METRICS, MODEL
+from pymc_toolkit.fleets.windows import checked_holdout, split, warn_of_launches
+from pymc_toolkit.verdicts import Check, Verdict
+
+if TYPE_CHECKING:
+    from pymc_toolkit.reports.contract import ModelReport
+    from pymc_toolkit.reports.fleet_contract import FleetReport
 
 logger = logging.getLogger(__name__)
 
-# Chance below which too few periods inside their intervals are no accident.
-_RARE = 0.05
+_NAIVE = (SEASONAL_NAIVE, TRAINING_MEAN)
 
 
-@dataclass(frozen=True)
-class ProductionFleet:
-    """A client's model trained without the last periods, and how it did on them.
+class ProductionFleet(FleetResult):
+    """Clients' models trained without the last periods, one member a client, and how they did.
 
-    Parameters
-    ----------
-    client_name, target_name : str
-    fit : Fit
-        Trained on all periods but the held-out ones.
-    data : ModelData
-        All periods.
-    test_size : int
-        Number of periods held out at the end.
-    train, test : dict
-        ``mape, nrmse, r_squared, crps`` in and out of sample.
-    naive : pandas.DataFrame
-        The same metrics of naive predictions of the held-out periods.
-    coverage : float
-        Share of the held-out periods inside their predictive interval.
-    convergence : Convergence
-    cost_per_unit : dict
-    target_is_money : bool
-        As given to the client's configuration.
+    What belongs to one client (``scores``, ``verdict_of``) takes its name or position; the first
+    one's is given by default.
     """
 
-    client_name: str
-    target_name: str
-    fit: Fit
-    data: ModelData
-    test_size: int
-    train: dict[str, float]
-    test: dict[str, float]
-    naive: pd.DataFrame
-    coverage: float
-    convergence: Convergence
-    cost_per_unit: dict[str, float | None]
-    target_is_money: bool
+    kind: ClassVar[str] = "production"
+
+    @classmethod
+    def for_clients(
+        cls,
+        models: Sequence[HasSubject],
+        test_size: int = 4,
+        *,
+        n_jobs: int | None = None,
+        checkpoint_dir: str | Path | None = None,
+        progressbar: bool = True,
+        **sampling: Any,
+    ) -> ProductionFleet:
+        """Run the monthly job for several clients at once.
+
+        Parameters
+        ----------
+        models : sequence of PymcModel
+            One a client, each with a name of its own; they need not be fitted and are left as they
+            are.
+        test_size : int
+            Number of periods to hold out of each client.
+        n_jobs : int, optional
+            Clients fitted at the same time; what joblib is configured to by default.
+        checkpoint_dir : str or Path, optional
+            Folder to store finished members in, and to take them from.
+        progressbar : bool
+        **sampling
+            ``draws``, ``tune``, ``chains``, ``target_accept`` or ``random_seed``, where they should
+            differ from each model's own.
+
+        Returns
+        -------
+        ProductionFleet
+            Its report is an overview with one report a client beside it.
+
+        Raises
+        ------
+        SpecificationError
+            If there are no models, two clients have one name, or a setting is out of range.
+        DataError
+            If too few periods of a client remain to train on.
+        """
+        subjects = [model.fleet_subject(**sampling) for model in models]
+        return run_production(subjects, test_size, Running(n_jobs, checkpoint_dir, progressbar))
+
+    @property
+    def test_size(self) -> int:
+        """Number of periods held out of each client."""
+        return int(self.options["test_size"])
 
     def summary(self) -> dict[str, Any]:
-        """Sampler diagnostics, and scores in and out of sample.
+        """Sampler diagnostics, and scores in and out of sample; by client where there are several.
 
         Returns
         -------
@@ -91,15 +100,14 @@ class ProductionFleet:
             ``divergences``, ``max_tree_depth``, and ``train`` and ``test``, each with ``mape``,
             ``nrmse``, ``r_squared`` and ``crps``.
         """
-        return {
-            "divergences": self.convergence.divergences,
-            "max_tree_depth": self.convergence.max_tree_depth,
-            "train": dict(self.train),
-            "test": dict(self.test),
-        }
+        return self[0].summary() if len(self) == 1 else super().summary()
 
-    def scores(self) -> pd.DataFrame:
+    def scores(self, client: int | str = 0) -> pd.DataFrame:
         """Scores on the held-out periods of the model and of naive predictions.
+
+        Parameters
+        ----------
+        client : int or str
 
         Returns
         -------
@@ -107,85 +115,91 @@ class ProductionFleet:
             Index ``model, seasonal naive, training mean``; columns ``mape, nrmse, r_squared,
             crps``.
         """
-        return pd.concat([pd.DataFrame({MODEL: self.test}).T, self.naive])
+        member = self[client]
+        naive = baseline_scores(
+            member.job.data, member.job.trained_on, member.job.spec.lag_max, _NAIVE
+        )
+        return pd.concat([pd.DataFrame({MODEL: member.test}).T, naive[list(METRICS)]])
 
-    def verdict(self) -> Verdict:
-        """Judge convergence, and the holdout by naive predictions and by its own intervals.
+    def verdict_of(self, client: int | str = 0) -> Verdict:
+        """Judge one client: convergence, and the holdout by naive predictions and intervals.
 
         Good predictions do not prove that effects are credited to the right channels; bad ones
         cast doubt on it.
+
+        Parameters
+        ----------
+        client : int or str
 
         Returns
         -------
         Verdict
         """
+        member, crps = self[client], self.scores(client)["crps"]
         return Verdict(
             (
-                _judge_convergence(self.convergence),
-                *(
-                    _judge_skill(self.test["crps"], float(self.naive.loc[name, "crps"]), name)
-                    for name in (SEASONAL_NAIVE, TRAINING_MEAN)
-                ),
-                _judge_coverage(self.coverage, self.test_size),
+                judge_convergence(member.convergence),
+                *(judge_skill(float(crps[MODEL]), float(crps[name]), name) for name in _NAIVE),
+                judge_coverage(member.coverage, member.job.held_out),
             )
         )
 
-    def __repr__(self) -> str:
-        return (
-            f"ProductionFleet({self.client_name!r}: {self.test_size} of {self.data.n_periods} "
-            f"periods held out; {self.verdict().status})"
-        )
-
     def generate_report(self, output_html: str | Path) -> Path:
-        """Write the report as one HTML file that opens without a network.
+        """Write the report; with several clients an overview, and each client's report beside it.
 
         Parameters
         ----------
         output_html : str or Path
-            File to write; missing folders are made.
+            File to write, of the overview where there are several clients; theirs are named after
+            it and them. Missing folders are made.
 
         Returns
         -------
         Path
-            Of the file written.
+            Of the file named.
         """
-        from pymc_toolkit.reports.assemble import model_report
-        from pymc_toolkit.reports.render import write
+        from pymc_toolkit.reports.assemble_fleets import overview_report
+        from pymc_toolkit.reports.render import checked_target, write
 
-        report = model_report(
-            self.fit,
-            self.data,
-            client=self.client_name,
-            target_name=self.target_name,
-            verdict=self.verdict(),
-            scores=self.scores(),
-            train_scores=self.train,
-            diagnostics=self.convergence,
-            cost_per_unit=self.cost_per_unit,
-            target_is_money=self.target_is_money,
-        )
-        return write(report, output_html)
+        target = checked_target(output_html)
+        if len(self) == 1 and self.finished:
+            return write(self._client_report(self[0]), target)
+        names = _file_names([member.name for member in self.finished], target)
+        for client, name in names.items():
+            write(self._client_report(self[client]), target.with_name(name))
+        return write(overview_report(self, names), target)
+
+    def _report(self) -> FleetReport:
+        from pymc_toolkit.reports.assemble_fleets import overview_report
+
+        return overview_report(self, {})
+
+    def _client_report(self, member: Member) -> ModelReport:
+        from pymc_toolkit.reports.assemble import model_report
+
+        return model_report(member, self.verdict_of(member.name), self.scores(member.name))
+
+    def _checks(self) -> Sequence[Check]:
+        if len(self) == 1:
+            return self.verdict_of().checks
+        return [
+            Check(member.name, verdict.status, verdict.sentence)
+            for member in self.finished
+            for verdict in [self.verdict_of(member.name)]
+        ]
 
 
 def run_production(
-    config: ClientConfig,
-    engine: str,
-    spec: ModelSpec,
-    sampling: Sampling,
-    test_size: int = 4,
-    progressbar: bool = True,
+    subjects: Sequence[Subject], test_size: int, running: Running
 ) -> ProductionFleet:
-    """Train without the last periods and score the prediction of them.
+    """Train each client's model without the last periods.
 
     Parameters
     ----------
-    config : ClientConfig
-    engine : str
-    spec : ModelSpec
-    sampling : Sampling
+    subjects : sequence of Subject
     test_size : int
         Number of periods to hold out, at least 1.
-    progressbar : bool
+    running : Running
 
     Returns
     -------
@@ -194,111 +208,48 @@ def run_production(
     Raises
     ------
     SpecificationError
-        If ``test_size`` is not a whole number of at least 1.
+        If ``test_size`` is not a whole number of at least 1, or two clients have one name.
     DataError
         If too few periods remain to train on.
     """
-    test_size = whole_number("test_size", test_size)
-    everything = config.model_data
-    longest = everything.n_periods - fewest_periods(spec.lag_max)
-    if test_size > longest:
-        raise DataError(
-            f"Got test_size={test_size} of {everything.n_periods} periods; expected at most "
-            f"{longest}, so that enough remain to train on. Hold out fewer periods."
-        )
-    # Scales are of the training window alone: what is held out must not reach the fit.
-    training = everything.window(None, -test_size).rescaled()
-    data = training.followed_by(everything.window(-test_size, None))
-    launched = training.launches(data)
-    if launched:
-        warn_user(
-            f"First on air in the held-out periods: {', '.join(map(repr, launched))}. The model "
-            "has not seen them, so what it predicts of them is the prior's; judge the holdout "
-            "accordingly, or hold out fewer periods.",
-            DataWarning,
-        )
+    if not subjects:
+        raise SpecificationError("Got no models; expected at least one, each of another client.")
+    check_distinct("clients", [subject.config.client_name for subject in subjects])
+    jobs = [_plan(subject, test_size) for subject in subjects]
+    options = {
+        "test_size": jobs[0].held_out,
+        "random_seed": subjects[0].sampling.random_seed,
+    }
+    return ProductionFleet(run_jobs(jobs, running), options)
+
+
+def _plan(subject: Subject, test_size: int) -> Job:
+    everything = subject.data
+    test_size = checked_holdout("test_size", test_size, everything, subject.spec)
+    trained_on = everything.n_periods - test_size
+    data = split(everything, 0, trained_on, everything.n_periods)
+    warn_of_launches(data, trained_on)
     logger.info(
         "Training %s's MMM without the last %d of %d periods.",
-        config.client_name,
+        subject.config.client_name,
         test_size,
         data.n_periods,
     )
-    fit = get_engine(engine).fit(training, spec, sampling, progressbar)
-    diagnostics = convergence(fit)
-    warn_unless_converged(diagnostics)
-    prediction = predict(fit, data)
-    target = data.dataset["target"].to_series()
-    held_out = slice(-test_size, None)
-    known = slice(None, -test_size)
-    interval = prediction_table(prediction)[held_out]
-    return ProductionFleet(
-        client_name=config.client_name,
-        target_name=config.target_name,
-        fit=fit,
-        data=data,
-        test_size=test_size,
-        train=score(target.to_numpy()[known], prediction.isel({DATE: known})),
-        test=score(target.to_numpy()[held_out], prediction.isel({DATE: held_out})),
-        naive=naive_scores(target, test_size, season_length(data.frequency)),
-        coverage=coverage(target[held_out], interval["ci_low"], interval["ci_high"]),
-        convergence=diagnostics,
-        cost_per_unit=config.cost_per_unit,
-        target_is_money=config.target_is_money,
-    )
+    # One member a client: the model's own seed needs no others derived from it.
+    return subject.job(subject.config.client_name, data, trained_on, subject.sampling.random_seed)
 
 
-def _judge_convergence(result: Convergence) -> Check:
-    """Pass within all limits; review for a few divergences or a low ESS alone; else fail."""
-    share = result.divergences / result.draws
-    figures = (
-        f"largest R-hat {result.r_hat:.3f}, smallest effective sample size {result.ess_bulk:.0f}, "
-        f"{result.divergences} divergences in {result.draws} draws"
-    )
-    if result.converged:
-        status, lead = Status.PASS, "The sampler converged"
-    elif result.r_hat <= R_HAT_LIMIT and share <= 0.01:
-        status, lead = Status.REVIEW, "The sampler converged, but barely"
-    else:
-        status, lead = Status.FAIL, "The sampler did not converge"
-    limits = f"limits: {R_HAT_LIMIT}, {ESS_LIMIT}, 0"
-    return Check("convergence", status, f"{lead} ({figures}; {limits}).", result.r_hat, R_HAT_LIMIT)
+def _file_names(clients: Sequence[str], target: Path) -> dict[str, str]:
+    """A file name for each client's report, beside the overview whatever the client is called."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for client in clients:
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", client).strip("-").lower() or "client"
+        number = next(i for i in range(1, len(clients) + 1) if _numbered(plain, i) not in taken)
+        taken.add(_numbered(plain, number))
+        names[client] = f"{target.stem}-{_numbered(plain, number)}{target.suffix}"
+    return names
 
 
-def _judge_skill(model: float, naive: float, name: str) -> Check:
-    """Pass if the model's error on the holdout is below a naive prediction's, else review."""
-    against = {SEASONAL_NAIVE: "last year's values", TRAINING_MEAN: "the average so far"}[name]
-    check = f"holdout against {name}"
-    if naive != naive or model != model:
-        return Check(
-            check,
-            Status.REVIEW,
-            f"The held-out periods could not be compared with {against}: that takes a year of "
-            "history before them, at most a year of them, and a target that is not zero.",
-        )
-    better = model < naive
-    return Check(
-        check,
-        Status.PASS if better else Status.REVIEW,
-        f"Given the media that ran, the model's error on the held-out periods (relative CRPS) is "
-        f"{model:.1%} of the target's size, against {naive:.1%} for predicting {against}: the "
-        f"model is {'better' if better else 'no better'}.",
-        model,
-        naive,
-    )
-
-
-def _judge_coverage(share: float, periods: int) -> Check:
-    """Review if so few periods inside their intervals would be rare were the intervals right."""
-    inside = round(share * periods)
-    chance = float(binom.cdf(inside, periods, CI_PROB))
-    usual = chance >= _RARE
-    return Check(
-        "holdout intervals",
-        Status.PASS if usual else Status.REVIEW,
-        f"{inside} of {periods} held-out periods fell inside their {CI_PROB:.0%} intervals"
-        + (
-            ", no fewer than chance allows." if usual else ": the model is surer than it should be."
-        ),
-        share,
-        CI_PROB,
-    )
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"

@@ -11,11 +11,11 @@ from importlib.metadata import version
 import pandas as pd
 
 from pymc_toolkit.analysis.contributions import by_period, decomposition, roi, totals
-from pymc_toolkit.analysis.diagnostics import Convergence, prior_against_posterior
+from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise
-from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
 from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
@@ -27,69 +27,50 @@ from pymc_toolkit.version import __version__
 _PACKAGES = ("pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
 
 
-def model_report(
-    fit: Fit,
-    data: ModelData,
-    *,
-    client: str,
-    target_name: str,
-    verdict: Verdict,
-    scores: pd.DataFrame,
-    train_scores: Mapping[str, float],
-    diagnostics: Convergence,
-    cost_per_unit: Mapping[str, float | None],
-    target_is_money: bool,
-) -> ModelReport:
+def model_report(member: Member, verdict: Verdict, scores: pd.DataFrame) -> ModelReport:
     """Gather everything that a report on one fit shows.
 
     Parameters
     ----------
-    fit : Fit
-    data : ModelData
-        The training window followed by the held-out periods.
-    client, target_name : str
+    member : Member
+        Of a fleet; trained without some periods at the end.
     verdict : Verdict
     scores : pandas.DataFrame
         Of the model and naive predictions on the held-out periods.
-    train_scores : Mapping of str to float
-    diagnostics : Convergence
-    cost_per_unit : Mapping of str to float or None
-    target_is_money : bool
 
     Returns
     -------
     ModelReport
     """
+    fit, data, client = member.fit, member.job.data, member.job.client
+    target_name, costs = client.target_name, client.cost_per_unit
+    diagnostics = member.convergence
     components = decomposition(fit, data)
-    held_out = data.n_periods - fit.training.n_periods
-    table = prediction_table(predict(fit, data)).reset_index(names=DATE)
-    table.insert(1, "actual", data.dataset["target"].values)
-    table["holdout"] = table.index >= fit.training.n_periods
     earned = totals(components)
-    returns = roi(components["channels"], data.dataset["media"], cost_per_unit)
+    returns = roi(components["channels"], data.dataset["media"], costs)
     first, last = (f"{date.day} {date:%B %Y}" for date in (data.dates[0], data.dates[-1]))
     media = summarise(components["channels"].sum((DATE, CHANNEL)) / components[FITTED].sum(DATE))
     media_share = (float(media["mean"]), float(media["ci_low"]), float(media["ci_high"]))
     return ModelReport(
-        title=f"What media did for {client}",
-        client=client,
+        title=f"What media did for {client.name}",
+        client=client.name,
         question=(
             f"How much of {target_name} did each channel bring from {first} to {last}, and does "
-            f"the model pass its checks? It was trained without the last {held_out} periods, which "
-            "it then had to predict."
+            "the model pass its checks? It was trained without the last "
+            f"{member.job.held_out} periods, which it then had to predict."
         ),
         headline=_headline(verdict, media_share, earned, target_name),
         target_name=target_name,
-        target_is_money=target_is_money,
+        target_is_money=client.target_is_money,
         ci_prob=CI_PROB,
         verdict=verdict,
-        fit=table,
+        fit=member.prediction.reset_index(names=DATE),
         media_share=media_share,
         scores=scores,
-        train_scores=dict(train_scores),
+        train_scores=dict(member.train),
         components=by_period(components),
         totals=earned,
-        roi=_report_returns(returns, earned, cost_per_unit),
+        roi=_report_returns(returns, earned, costs),
         curves=response_curves(fit),
         observed=observed_spend(fit),
         priors=prior_against_posterior(fit),
@@ -142,9 +123,20 @@ def provenance(fit: Fit, data: ModelData) -> Provenance:
         spec=recipe,
         spec_hash=digest_of(recipe),
         data_hash=data.digest(),
-        versions={"Python": platform.python_version(), **_versions()},
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=software(),
+        created=timestamp(),
     )
+
+
+def software() -> dict[str, str]:
+    """Versions of Python and of the packages that make the numbers."""
+    packages = {package: version(package) for package in _PACKAGES}
+    return {"Python": platform.python_version(), "pymc_toolkit": __version__, **packages}
+
+
+def timestamp() -> str:
+    """The time now, as ISO text."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _headline(
@@ -180,7 +172,3 @@ def _report_returns(
     table.loc[unpaid, "spend"] = units
     table.loc[unpaid, ["roi", "ci_low", "ci_high"]] = per_unit.to_numpy()
     return table
-
-
-def _versions() -> dict[str, str]:
-    return {"pymc_toolkit": __version__, **{package: version(package) for package in _PACKAGES}}

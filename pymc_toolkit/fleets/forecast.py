@@ -1,0 +1,299 @@
+"""What the target will be under spend scenarios: one fit, one member a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+import xarray as xr
+
+from pymc_toolkit.analysis.intervals import summarise, to_frame
+from pymc_toolkit.analysis.prediction import predict
+from pymc_toolkit.dates import season_length
+from pymc_toolkit.exceptions import DataError, SpecificationError
+from pymc_toolkit.fleets.job import Subject, check_distinct, fit_key
+from pymc_toolkit.fleets.judge import judge_convergence, named
+from pymc_toolkit.fleets.member import Member
+from pymc_toolkit.fleets.result import FleetResult
+from pymc_toolkit.fleets.runner import Running, run_jobs
+from pymc_toolkit.model_spec import whole_number
+from pymc_toolkit.names import CHANNEL, DATE
+from pymc_toolkit.verdicts import Check, Status
+
+if TYPE_CHECKING:
+    from pymc_toolkit.reports.fleet_contract import FleetReport
+
+AS_LAST_YEAR, FLAT = "as last year", "flat"
+# A horizon of more than this share of the training window is far ahead of what was seen.
+FAR_AHEAD = 0.25
+# Rounding of a plan does not make it exceed what was seen.
+_TOLERANCE = 1 + 1e-9
+
+Scenarios = Sequence[str] | Mapping[str, str | pd.DataFrame]
+
+
+class ForecastFleet(FleetResult):
+    """Forecasts under spend scenarios; the first is what the others are compared with."""
+
+    kind: ClassVar[str] = "forecast"
+
+    @property
+    def horizon(self) -> int:
+        """Number of periods ahead."""
+        return int(self.options["horizon"])
+
+    def forecast(self, scenario: int | str = 0) -> pd.DataFrame:
+        """The target under a scenario.
+
+        Parameters
+        ----------
+        scenario : int or str
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index date; ``mean`` (expected), ``ci_low, ci_high`` (90% predictive interval).
+        """
+        table = self[scenario].prediction
+        return table.loc[table["holdout"], ["mean", "ci_low", "ci_high"]]
+
+    def totals(self) -> pd.DataFrame:
+        """Spend and target over the horizon by scenario, and how they differ from the first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index scenario; ``spend`` (money, NaN where no channel is bought), ``mean, ci_low,
+            ci_high`` of the target, ``difference, difference_low, difference_high`` of the expected
+            target from the first scenario.
+        """
+        rows, base = {}, None
+        for member in self.finished:
+            ahead = predict(member.fit, member.job.data).isel({DATE: slice(-self.horizon, None)})
+            ahead = ahead.sum(DATE)
+            base = ahead["expected"] if base is None else base
+            amount = summarise(ahead["observation"]).assign(mean=ahead["expected"].mean())
+            difference = summarise(ahead["expected"] - base)
+            rows[member.name] = {
+                "spend": _spend(member, self.horizon).sum(min_count=1),
+                **{name: float(amount[name]) for name in ("mean", "ci_low", "ci_high")},
+                "difference": float(difference["mean"]),
+                "difference_low": float(difference["ci_low"]),
+                "difference_high": float(difference["ci_high"]),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
+
+    def channels(self) -> pd.DataFrame:
+        """What each channel is planned to spend and expected to bring over the horizon.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Long: ``scenario, channel, spend`` (money, or units where it is not bought),
+            ``contribution, ci_low, ci_high, planned_max, seen_max`` (largest exposure of one
+            period, planned and in training).
+        """
+        return pd.concat(
+            [_channels(member, self.horizon) for member in self.finished], ignore_index=True
+        )
+
+    def _checks(self) -> Sequence[Check]:
+        member = self.finished[0]
+        return [
+            judge_convergence(member.convergence),
+            _judge_range(self.channels()),
+            _judge_horizon(self.horizon, member.job.trained_on),
+        ]
+
+    def _report(self) -> FleetReport:
+        from pymc_toolkit.reports.assemble_fleets import forecast_report
+
+        return forecast_report(self)
+
+
+def run_forecast(
+    subject: Subject, horizon: int, scenarios: Scenarios | None, running: Running
+) -> ForecastFleet:
+    """Forecast the target under spend scenarios, with the model's own fit where it has one.
+
+    Parameters
+    ----------
+    subject : Subject
+    horizon : int
+        Number of periods ahead.
+    scenarios : sequence of str or Mapping of str to str or pandas.DataFrame, optional
+        ``as last year``, ``flat``, or tables of spend by period.
+    running : Running
+
+    Returns
+    -------
+    ForecastFleet
+
+    Raises
+    ------
+    SpecificationError
+        If the horizon is not a whole number of at least 1, or scenarios are none, unknown or named
+        twice.
+    DataError, ColumnError
+        If last year's spend is not known, or a table has other columns or periods than it should.
+    """
+    horizon = whole_number("horizon", horizon)
+    plans = _checked_scenarios(scenarios, subject, horizon)
+    seed = subject.sampling.random_seed
+    training = subject.data
+    jobs = []
+    for name, plan in plans.items():
+        table = _future_table(name, plan, subject, horizon)
+        data = training.followed_by(subject.config.future(table))
+        # Scenarios share a fit, seed included, so that they differ in nothing but the spend.
+        jobs.append(subject.job(name, data, training.n_periods, seed))
+    fit = subject.fit
+    known = {fit_key(fit.engine, fit.spec, fit.sampling, fit.training): fit} if fit else {}
+    options = {"horizon": horizon, "random_seed": seed}
+    return ForecastFleet(run_jobs(jobs, running, known), options)
+
+
+def _checked_scenarios(
+    scenarios: Any, subject: Subject, horizon: int
+) -> dict[str, str | pd.DataFrame]:
+    """Scenarios by name, each the name of a plan or a table."""
+    if scenarios is None:
+        return {name: name for name in (AS_LAST_YEAR, FLAT) if _has(name, subject, horizon)}
+    if isinstance(scenarios, str) or not isinstance(scenarios, Iterable):
+        raise SpecificationError(
+            f"Got scenarios={scenarios!r}; expected names, such as ['as last year', 'flat'], or a "
+            "mapping from name to table."
+        )
+    if isinstance(scenarios, Mapping):
+        plans = dict(scenarios)
+    else:
+        named_ones = list(scenarios)
+        check_distinct("scenarios", [str(name) for name in named_ones])
+        plans = {str(name): name for name in named_ones}
+    if not plans:
+        raise SpecificationError("Got no scenarios; expected at least one.")
+    for name, plan in plans.items():
+        if not isinstance(plan, pd.DataFrame) and plan not in (AS_LAST_YEAR, FLAT):
+            raise SpecificationError(
+                f"Got {plan!r} for scenario {name!r}; expected 'as last year', 'flat' or a "
+                "DataFrame of dates and channels."
+            )
+        if isinstance(plan, str) and not _has(plan, subject, horizon):
+            raise DataError(
+                f"Got scenario 'as last year' for {horizon} periods; expected at most "
+                f"{season_length(subject.data.frequency)} and as much history. Give a shorter "
+                "horizon or another scenario."
+            )
+    return plans
+
+
+def _has(plan: str, subject: Subject, horizon: int) -> bool:
+    """Whether there is enough history for a plan."""
+    return (
+        plan == FLAT or horizon <= season_length(subject.data.frequency) <= subject.data.n_periods
+    )
+
+
+def _future_table(
+    name: str, plan: str | pd.DataFrame, subject: Subject, horizon: int
+) -> pd.DataFrame:
+    """Dates, channels and controls of the periods ahead."""
+    config, data = subject.config, subject.data
+    usual = _as_last_year(subject, horizon) if _has(AS_LAST_YEAR, subject, horizon) else None
+    flat = _flat(subject, horizon)
+    # Controls are those of last year in every scenario, so that these differ in spend alone.
+    controls = (flat if usual is None else usual)[config.control_names]
+    if not isinstance(plan, pd.DataFrame):
+        chosen = usual if plan == AS_LAST_YEAR and usual is not None else flat
+        table = chosen.assign(**controls)
+    else:
+        if len(plan) != horizon:
+            raise DataError(
+                f"Got {len(plan)} rows for scenario {name!r}; expected horizon={horizon}, one for "
+                f"each period from {data.next_dates(1)[0].date()} on."
+            )
+        missing = [control for control in config.control_names if control not in plan.columns]
+        # Rows of the plan may be in any order; controls that it leaves open go by date.
+        table = plan.copy()
+        if missing:
+            dates = pd.to_datetime(plan[config.date_column]) if config.date_column in plan else None
+            by_date = controls.set_axis(data.next_dates(horizon))
+            if dates is not None and dates.isin(by_date.index).all():
+                table[missing] = by_date.loc[dates, missing].to_numpy()
+    return table
+
+
+def _as_last_year(subject: Subject, horizon: int) -> pd.DataFrame:
+    """What ran in the same periods a year before."""
+    config, data = subject.config, subject.data
+    start = data.n_periods - season_length(data.frequency)
+    names = [*config.channel_names, *config.control_names]
+    table = config.table[names].iloc[start : start + horizon].reset_index(drop=True)
+    return table.assign(**{config.date_column: data.next_dates(horizon)})
+
+
+def _flat(subject: Subject, horizon: int) -> pd.DataFrame:
+    """The average of the last year (or of all there is) in every period."""
+    config, data = subject.config, subject.data
+    names = [*config.channel_names, *config.control_names]
+    average = config.table[names].tail(season_length(data.frequency)).mean()
+    table = pd.DataFrame([average] * horizon).reset_index(drop=True)
+    return table.assign(**{config.date_column: data.next_dates(horizon)})
+
+
+def _spend(member: Member, horizon: int) -> pd.Series:
+    """Money planned for each channel, NaN for one that is not bought."""
+    client = member.job.client
+    planned = member.job.data.dataset["media"].isel({DATE: slice(-horizon, None)}).sum(DATE)
+    costs = {name: client.cost_per_unit.get(name, 1.0) for name in member.job.data.channels}
+    cost = pd.Series({name: float("nan") if c is None else c for name, c in costs.items()})
+    return planned.to_series() * cost
+
+
+def _channels(member: Member, horizon: int) -> pd.DataFrame:
+    media: xr.DataArray = member.job.data.dataset["media"]
+    ahead = slice(-horizon, None)
+    contributions = member.contributions()["channels"].isel({DATE: ahead}).sum(DATE)
+    table = to_frame(summarise(contributions)).rename(columns={"mean": "contribution"})
+    units = media.isel({DATE: ahead}).sum(DATE).to_series()
+    table.insert(0, "spend", _spend(member, horizon).fillna(units))
+    table["planned_max"] = media.isel({DATE: ahead}).max(DATE).to_series()
+    table["seen_max"] = member.fit.training.dataset["media"].max(DATE).to_series()
+    table = table.rename_axis(CHANNEL).reset_index()
+    table.insert(0, "scenario", member.name)
+    return table
+
+
+def _judge_range(channels: pd.DataFrame) -> Check:
+    """Review if a plan spends more in a period than was ever seen."""
+    beyond = channels[channels["planned_max"] > channels["seen_max"] * _TOLERANCE]
+    cases = [f"{row.channel} ({row.scenario})" for row in beyond.itertuples()]
+    return Check(
+        "spend within what was seen",
+        Status.REVIEW if cases else Status.PASS,
+        "Planned spend goes beyond anything in the data for "
+        f"{named(cases)}: there the forecast rests on the assumed shape of saturation."
+        if cases
+        else "No scenario spends more on a channel in one period than the data have seen.",
+        float(len(cases)),
+        0.0,
+    )
+
+
+def _judge_horizon(horizon: int, trained_on: int) -> Check:
+    """Review if the forecast reaches far beyond what the model has seen."""
+    share = horizon / trained_on
+    near = share <= FAR_AHEAD
+    return Check(
+        "horizon",
+        Status.PASS if near else Status.REVIEW,
+        f"The forecast reaches {share:.0%} of the training window ahead"
+        + (
+            f" (at most {FAR_AHEAD:.0%} raises no question)."
+            if near
+            else f", more than {FAR_AHEAD:.0%}: what drifts slowly may have gone elsewhere by then."
+        ),
+        share,
+        FAR_AHEAD,
+    )

@@ -1,0 +1,373 @@
+"""Whether a model finds parameters that are known because they made the data.
+
+Parameters are drawn, a target is simulated from the model on the client's own covariates, the model
+is fitted to it, and what it finds is compared with what was drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import binom
+
+from pymc_toolkit.analysis.contributions import decomposition, roi, totals
+from pymc_toolkit.analysis.diagnostics import coordinate_labels
+from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.engines import get_engine
+from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.exceptions import NotFittedError, SpecificationError
+from pymc_toolkit.fleets.calibration import inside, rank, tail_score, uniformity
+from pymc_toolkit.fleets.job import Job, Subject
+from pymc_toolkit.fleets.judge import convergence_status, judge_convergence
+from pymc_toolkit.fleets.member import Member
+from pymc_toolkit.fleets.result import FleetResult
+from pymc_toolkit.fleets.runner import Running, run_jobs
+from pymc_toolkit.model_spec import whole_number
+from pymc_toolkit.names import CHANNEL, DATE, FITTED, SAMPLE, has_own_meaning
+from pymc_toolkit.priors import component_parameters
+from pymc_toolkit.verdicts import Check, Status
+
+if TYPE_CHECKING:
+    from pymc_toolkit.reports.fleet_contract import FleetReport
+
+PRIOR, POSTERIOR = "prior", "posterior"
+# Total contribution of each channel, beside the true parameters of a simulation.
+_CONTRIBUTION = "total_contribution"
+# Coverage of 90% intervals that raises no question, and what is no calibration any more.
+COVERAGE_LIMITS, LOWEST_COVERAGE = (0.83, 0.96), 0.7
+# Shares of simulations that converged: enough, and too few to say anything.
+CONVERGED_ENOUGH, CONVERGED_TOO_FEW = 0.9, 0.7
+# Simulations below which ranks are shown but not judged.
+FEWEST_RANKS = 20
+_RARE, _VERY_RARE = 0.05, 0.005
+
+
+class RecoveryFleet(FleetResult):
+    """Fits to simulated targets, each beside the parameters that made it."""
+
+    kind: ClassVar[str] = "recovery"
+
+    def summary(self) -> dict[str, Any]:
+        """Sampler diagnostics, scores in training, and how well parameters were recovered.
+
+        Returns
+        -------
+        dict
+            ``divergences`` (of all simulations), ``max_tree_depth``, ``train`` (means of ``mape,
+            nrmse, r_squared, crps``) and ``recovery``: for each parameter the two-sided posterior
+            tail probability of the truth, averaged over coordinates and simulations; 0.5 on average
+            where inference is calibrated. Also ``failed``, by simulation, where any did.
+        """
+        single = [member.summary() for member in self.finished]
+        failed = {member.name: member.summary()["failed"] for member in self.failed}
+        if not single:
+            return {"failed": failed}
+        train = pd.DataFrame([summary["train"] for summary in single]).mean()
+        return {
+            "divergences": sum(summary["divergences"] for summary in single),
+            "max_tree_depth": max(summary["max_tree_depth"] for summary in single),
+            "train": train.to_dict(),
+            "recovery": self.scores()["score"].to_dict(),
+            **({"failed": failed} if failed else {}),
+        }
+
+    def parameters(self) -> pd.DataFrame:
+        """Every true parameter of every simulation beside its posterior, on the scaled data.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Long: ``member, parameter`` (as the summary names it), ``variable, coordinate, truth,
+            mean, sd, ci_low, ci_high`` (90%), ``score`` (two-sided tail probability of the truth),
+            ``inside_50, inside_90`` (bool), ``rank`` (in (0, 1)).
+        """
+        return pd.concat([_compare(member) for member in self.finished], ignore_index=True)
+
+    def scores(self) -> pd.DataFrame:
+        """How well each parameter was recovered, over coordinates and simulations.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index parameter; ``score``, ``coverage_50, coverage_90``, ``bias`` (mean of estimate
+            less truth, in posterior standard deviations), ``scalars`` (number of truths).
+        """
+        table = self.parameters()
+        table["bias"] = (table["mean"] - table["truth"]) / table["sd"]
+        return table.groupby("parameter", sort=False).agg(
+            score=("score", "mean"),
+            coverage_50=("inside_50", "mean"),
+            coverage_90=("inside_90", "mean"),
+            bias=("bias", "mean"),
+            scalars=("truth", "size"),
+        )
+
+    def channels(self) -> pd.DataFrame:
+        """True and estimated total contribution and ROI of each channel in each simulation.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Long: ``simulation, channel, truth, contribution, ci_low, ci_high, roi_truth, roi,
+            roi_low, roi_high``; ROI is NaN where a channel has none.
+        """
+        return pd.concat([_channels(member) for member in self.finished], ignore_index=True)
+
+    def uniformity(self) -> pd.DataFrame:
+        """p-values of the hypothesis that ranks of the truth are uniform, as they should be.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``variable, coordinate, p_value``; one test for each, so some are small by chance.
+        """
+        grouped = self.parameters().groupby(["variable", "coordinate"], sort=False)["rank"]
+        return grouped.apply(lambda ranks: uniformity(ranks.to_numpy())).reset_index(name="p_value")
+
+    def _checks(self) -> Sequence[Check]:
+        checks = [self._judge_convergence()]
+        table = self.parameters()
+        checks.append(_judge_share("parameters", table["inside_90"].to_numpy()))
+        channels = self.channels()
+        within = channels["truth"].between(channels["ci_low"], channels["ci_high"])
+        checks.append(_judge_share("total contributions of channels", within.to_numpy()))
+        if len(self.finished) >= FEWEST_RANKS:
+            checks.append(_judge_ranks(self.uniformity(), len(self.finished)))
+        return checks
+
+    def _judge_convergence(self) -> Check:
+        """A few simulations that did not converge are the simulations' fault, many the model's."""
+        if len(self.finished) == 1:
+            return judge_convergence(self.finished[0].convergence)
+        states = [convergence_status(member.convergence) for member in self.finished]
+        count = sum(state is not Status.FAIL for state in states)
+        share = count / len(states)
+        status = Status.PASS if share >= CONVERGED_ENOUGH else Status.REVIEW
+        if share < CONVERGED_TOO_FEW:
+            status = Status.FAIL
+        return Check(
+            "convergence",
+            status,
+            f"The sampler converged in {count} of {len(states)} simulations (expected: at least "
+            f"{CONVERGED_ENOUGH:.0%}).",
+            share,
+            CONVERGED_ENOUGH,
+        )
+
+    def _report(self) -> FleetReport:
+        from pymc_toolkit.reports.assemble_fleets import recovery_report
+
+        return recovery_report(self)
+
+
+def run_recovery(
+    subject: Subject, n_simulations: int, source: str, running: Running
+) -> RecoveryFleet:
+    """Simulate targets from the model, and fit it to each.
+
+    Parameters
+    ----------
+    subject : Subject
+    n_simulations : int
+    source : {"prior", "posterior"}
+        Where the true parameters are drawn from.
+    running : Running
+
+    Returns
+    -------
+    RecoveryFleet
+
+    Raises
+    ------
+    SpecificationError
+        If ``n_simulations`` is not a whole number of at least 1 or the source is unknown.
+    NotFittedError
+        If the source is the posterior of a model that has not been fitted.
+    """
+    n_simulations = whole_number("n_simulations", n_simulations)
+    if source not in (PRIOR, POSTERIOR):
+        raise SpecificationError(f"Got source={source!r}; expected 'prior' or 'posterior'.")
+    first, *seeds = subject.seeds(n_simulations + 1)
+    known = _known(subject, source, n_simulations, first)
+    components = decomposition(known)
+    scale = subject.data.scale("target")
+    observed = get_engine(known.engine).observe(known, components[FITTED] / scale, first) * scale
+    # Basis coefficients and what follows from them have no meaning one by one.
+    readable = [
+        name
+        for name in known.posterior.data_vars
+        if has_own_meaning(str(name)) and DATE not in known.posterior[name].dims
+    ]
+    truths = known.posterior[readable].assign({_CONTRIBUTION: components["channels"].sum(DATE)})
+    jobs = [
+        _plan(subject, i, observed.isel(chain=0, draw=i), truths.isel(chain=0, draw=i), seed)
+        for i, seed in enumerate(seeds)
+    ]
+    options = {
+        "n_simulations": n_simulations,
+        "source": source,
+        "random_seed": subject.sampling.random_seed,
+    }
+    return RecoveryFleet(run_jobs(jobs, running), options)
+
+
+def _known(subject: Subject, source: str, draws: int, seed: int) -> Fit:
+    """A fit whose posterior are the true parameters, one draw a simulation."""
+    engine = get_engine(subject.engine)
+    if source == PRIOR:
+        parameters = engine.prior_draws(subject.data, subject.spec, draws, seed)
+        training = subject.data
+    elif subject.fit is None:
+        raise NotFittedError(
+            "Got source='posterior' of a model that has not been fitted; call fit() first, or use "
+            "source='prior'."
+        )
+    else:
+        parameters, training = _thinned(subject.fit.posterior, draws, seed), subject.fit.training
+    groups = xr.DataTree.from_dict({"posterior": parameters})
+    return Fit(subject.engine, subject.spec, subject.sampling, training, groups)
+
+
+def _thinned(posterior: xr.Dataset, draws: int, seed: int) -> xr.Dataset:
+    """Some draws of a posterior at random, as one chain."""
+    chains, length = (posterior.sizes[dim] for dim in SAMPLE)
+    total = chains * length
+    chosen = np.random.default_rng(seed).choice(total, draws, replace=draws > total)
+    chain, draw = (xr.DataArray(part, dims="draw") for part in np.divmod(chosen, length))
+    picked = posterior.isel(chain=chain, draw=draw).drop_vars("chain")
+    return picked.assign_coords(draw=range(draws)).expand_dims(chain=[0])
+
+
+def _plan(subject: Subject, number: int, target: xr.DataArray, truth: xr.Dataset, seed: int) -> Job:
+    data = subject.data
+    simulated = data.dataset.assign(target=("date", target.values))
+    # The client's scales are kept: the prior that drew the parameters is on them.
+    return subject.job(
+        f"simulation {number + 1}",
+        replace(data, dataset=simulated),
+        data.n_periods,
+        seed,
+        truth=truth.drop_vars(SAMPLE),
+    )
+
+
+def _truth(member: Member) -> xr.Dataset:
+    if member.job.truth is None:
+        raise SpecificationError(f"Got member {member.name!r} without a truth to compare with.")
+    return member.job.truth
+
+
+def _compare(member: Member) -> pd.DataFrame:
+    """Each true parameter of one simulation beside its posterior."""
+    truth, posterior = _truth(member), member.fit.posterior
+    rows = []
+    for variable, parameter in _parameters(member).items():
+        draws = posterior[variable].stack(sample=SAMPLE).transpose("sample", ...).values
+        draws = draws.reshape(len(draws), -1)
+        true = np.atleast_1d(truth[variable].values).ravel()
+        low, high = np.quantile(draws, [(1 - CI_PROB) / 2, (1 + CI_PROB) / 2], axis=0)
+        columns = {
+            "member": member.name,
+            "parameter": parameter,
+            "variable": variable,
+            "coordinate": coordinate_labels(posterior[variable]),
+            "truth": true,
+            "mean": draws.mean(axis=0),
+            "sd": draws.std(axis=0),
+            "ci_low": low,
+            "ci_high": high,
+            "score": tail_score(draws, true),
+            "inside_50": inside(draws, true, 0.5),
+            "inside_90": inside(draws, true, 0.9),
+            "rank": rank(draws, true),
+        }
+        rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _parameters(member: Member) -> dict[str, str]:
+    """Variables that a simulation knows the truth of, and what the summary calls them, in order."""
+    known = [str(name) for name in _truth(member).data_vars if name in member.fit.posterior]
+    last = list(component_parameters(member.job.spec))
+    first = [name for name in known if name.startswith("y_")]
+    first += [name for name in ("intercept", "gamma_control") if name in known]
+    middle = [name for name in known if name not in first and name not in last]
+    ordered = [*first, *middle, *(name for name in last if name in known)]
+    return {name: "controls" if name == "gamma_control" else name for name in ordered}
+
+
+def _channels(member: Member) -> pd.DataFrame:
+    """True and estimated contribution and ROI of each channel of one simulation."""
+    components, job = member.contributions(), member.job
+    true = _truth(member)[_CONTRIBUTION].to_series()
+    earned = totals(components)
+    media = job.data.dataset["media"]
+    returns = roi(components["channels"], media, job.client.cost_per_unit)
+    table = pd.DataFrame(
+        {
+            "truth": true,
+            "contribution": earned["contribution"],
+            "ci_low": earned["ci_low"],
+            "ci_high": earned["ci_high"],
+            "roi_truth": true / returns["spend"].where(returns["spend"] > 0),
+            "roi": returns["roi"],
+            "roi_low": returns["ci_low"],
+            "roi_high": returns["ci_high"],
+        }
+    )
+    table = table.loc[earned.index].rename_axis(CHANNEL).reset_index()
+    table.insert(0, "simulation", member.name)
+    return table
+
+
+def _judge_share(of_what: str, within: np.ndarray) -> Check:
+    """Pass if about as many truths lie in their 90% intervals as should."""
+    share, n = float(within.mean()), within.size
+    # With few truths chance alone leads out of the limits.
+    low, high = binom.interval(0.95, n, CI_PROB)
+    low, high = min(low / n, COVERAGE_LIMITS[0]), max(high / n, COVERAGE_LIMITS[1])
+    status = Status.PASS if low <= share <= high else Status.REVIEW
+    if share < min(low, LOWEST_COVERAGE):
+        status = Status.FAIL
+    lead = {
+        Status.PASS: "as it should be",
+        Status.REVIEW: "surer than it should be" if share < low else "less sure than it could be",
+        Status.FAIL: "far surer than it should be",
+    }[status]
+    return Check(
+        f"recovery of {of_what}",
+        status,
+        f"{share:.0%} of {n} true {of_what} lie in their 90% intervals (expected: {low:.0%} to "
+        f"{high:.0%}): the model is {lead}.",
+        share,
+        CI_PROB,
+    )
+
+
+def _judge_ranks(table: pd.DataFrame, simulations: int) -> Check:
+    """Pass if no distribution of ranks is rarer than the number of them explains."""
+    worst = table.loc[table["p_value"].idxmin()]
+    # Bonferroni: one test for each parameter.
+    p_value = min(1.0, float(worst["p_value"]) * len(table))
+    status = Status.PASS if p_value >= _RARE else Status.REVIEW
+    if p_value < _VERY_RARE:
+        status = Status.FAIL
+    where = f"{worst['variable']}{' of ' + worst['coordinate'] if worst['coordinate'] else ''}"
+    return Check(
+        "calibration",
+        status,
+        f"Over {simulations} simulations, ranks of the true parameters among posterior draws are "
+        + (
+            f"uniform as far as can be told (smallest p-value {p_value:.2g}, of {where}, "
+            if status is Status.PASS
+            else f"not uniform in {where} (p-value {p_value:.2g}, "
+        )
+        + f"corrected for {len(table)} tests).",
+        p_value,
+        _RARE,
+    )
