@@ -12,20 +12,38 @@ from pymc_toolkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from pymc_toolkit.client_config import ClientConfig as ClientConfig
+    from pymc_toolkit.fleets.forecast import ForecastFleet as ForecastFleet
+    from pymc_toolkit.fleets.holdout import HoldoutFleet as HoldoutFleet
     from pymc_toolkit.fleets.production import ProductionFleet as ProductionFleet
+    from pymc_toolkit.fleets.recovery import RecoveryFleet as RecoveryFleet
+    from pymc_toolkit.fleets.stability import StabilityFleet as StabilityFleet
     from pymc_toolkit.pymc_model import PymcModel as PymcModel
     from pymc_toolkit.simulate import simulate_client as simulate_client
     from pymc_toolkit.simulate import simulate_ms as simulate_ms
 
 _HOMES = {
     "ClientConfig": "pymc_toolkit.client_config",
+    "ForecastFleet": "pymc_toolkit.fleets.forecast",
+    "HoldoutFleet": "pymc_toolkit.fleets.holdout",
     "ProductionFleet": "pymc_toolkit.fleets.production",
     "PymcModel": "pymc_toolkit.pymc_model",
+    "RecoveryFleet": "pymc_toolkit.fleets.recovery",
+    "StabilityFleet": "pymc_toolkit.fleets.stability",
     "simulate_client": "pymc_toolkit.simulate",
     "simulate_ms": "pymc_toolkit.simulate",
 }
 
-__all__ = ["ClientConfig", "ProductionFleet", "PymcModel", "simulate_client", "simulate_ms"]
+__all__ = [
+    "ClientConfig",
+    "ForecastFleet",
+    "HoldoutFleet",
+    "ProductionFleet",
+    "PymcModel",
+    "RecoveryFleet",
+    "StabilityFleet",
+    "simulate_client",
+    "simulate_ms",
+]
 
 
 def __getattr__(name: str) -> Any:

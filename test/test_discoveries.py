@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import warnings
 from pathlib import Path
@@ -39,15 +39,15 @@ PUBLIC = {
 }
 
 
-@pytest.fixture(scope="module")
-def main_job() -> ModuleType:
-    path = ROOT / "discoveries" / "main_job.py"
-    spec = importlib.util.spec_from_file_location("main_job", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A script as Python runs it: its own folder comes first on the path."""
+    monkeypatch.syspath_prepend(str(ROOT / "discoveries"))
+    return importlib.import_module(name)
+
+
+@pytest.fixture
+def main_job(monkeypatch) -> ModuleType:
+    return script("main_job", monkeypatch)
 
 
 def arguments(name: str, data: Path, output: Path) -> list[str]:
@@ -86,6 +86,43 @@ class TestPlumbing:
     def test_runs_on_public_data_with_only_names_changed(self, main_job, tmp_path, name):
         main_job.main([*arguments(name, public_file(name), tmp_path), "--draws", "20"])
         assert (tmp_path / f"{name}.html").is_file()
+
+    def test_every_fleet_writes_its_report(self, monkeypatch, tmp_path, capsys):
+        fleets = script("fleets", monkeypatch)
+        fleets.main(["--output", str(tmp_path), "--draws", "20", "--simulations", "2"])
+        printed = capsys.readouterr().out
+        for name in fleets.FLEETS:
+            report = tmp_path / f"ms-{name}.html"
+            assert f"Report: {report}" in printed
+            assert 4e6 < report.stat().st_size < 6e6
+        # 1 + 2 + 3 + 10 + 1 fits; production and the holdout of 4 weeks differ in their seed.
+        assert len(list((tmp_path / "checkpoints").iterdir())) == 17
+
+    def test_one_fleet_of_another_client(self, monkeypatch, tmp_path):
+        name = "pymc_mmm_example"
+        fleets = script("fleets", monkeypatch)
+        known = [*arguments(name, public_file(name), tmp_path), "--draws", "20"]
+        fleets.main([*known, "--fleets", "forecast"])
+        assert (tmp_path / f"{name}-forecast.html").is_file()
+        assert not (tmp_path / f"{name}-holdout.html").exists()
+
+    def test_all_clients_get_a_report_and_an_overview(self, monkeypatch, tmp_path, capsys):
+        all_clients = script("all_clients", monkeypatch)
+        all_clients.main(["--output", str(tmp_path), "--draws", "20"])
+        assert f"Overview: {tmp_path / 'clients.html'}" in capsys.readouterr().out
+        overview = (tmp_path / "clients.html").read_text(encoding="utf-8")
+        for number in (1, 2, 3):
+            assert (tmp_path / f"clients-shop-{number}.html").is_file()
+            assert f'href="clients-shop-{number}.html"' in overview
+
+    def test_clients_described_in_a_file(self, monkeypatch, tmp_path):
+        all_clients = script("all_clients", monkeypatch)
+        settings = all_clients.simulated_clients()[0]
+        settings.pop("client_data").to_csv(tmp_path / "shop.csv", index=False)
+        file = tmp_path / "clients.json"
+        file.write_text(json.dumps([{**settings, "data": "shop.csv"}]), encoding="utf-8")
+        all_clients.main([str(file), "--output", str(tmp_path / "out"), "--draws", "20"])
+        assert (tmp_path / "out" / "clients.html").is_file()
 
 
 @pytest.mark.slow

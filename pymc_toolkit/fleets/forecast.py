@@ -15,7 +15,7 @@ from pymc_toolkit.exceptions import DataError, SpecificationError
 from pymc_toolkit.fleets.job import Subject, check_distinct, fit_key
 from pymc_toolkit.fleets.judge import judge_convergence, named
 from pymc_toolkit.fleets.member import Member
-from pymc_toolkit.fleets.result import FleetResult
+from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
 from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.names import CHANNEL, DATE
@@ -58,6 +58,7 @@ class ForecastFleet(FleetResult):
         table = self[scenario].prediction
         return table.loc[table["holdout"], ["mean", "ci_low", "ci_high"]]
 
+    @computed_once
     def totals(self) -> pd.DataFrame:
         """Spend and target over the horizon by scenario, and how they differ from the first.
 
@@ -84,6 +85,7 @@ class ForecastFleet(FleetResult):
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
 
+    @computed_once
     def channels(self) -> pd.DataFrame:
         """What each channel is planned to spend and expected to bring over the horizon.
 

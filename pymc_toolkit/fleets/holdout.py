@@ -13,7 +13,7 @@ from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.fleets.baselines import BASELINES, baseline_scores
 from pymc_toolkit.fleets.job import Job, Subject, check_distinct
 from pymc_toolkit.fleets.judge import RARE, judge_convergence_of, judge_skill, named, too_few_inside
-from pymc_toolkit.fleets.result import FleetResult
+from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
 from pymc_toolkit.fleets.scoring import MODEL
 from pymc_toolkit.fleets.windows import checked_holdout, split, warn_of_launches
@@ -34,6 +34,7 @@ class HoldoutFleet(FleetResult):
 
     kind: ClassVar[str] = "holdout"
 
+    @computed_once
     def scores(self) -> pd.DataFrame:
         """Scores on the held-out periods of the model and of baselines on the same split.
 

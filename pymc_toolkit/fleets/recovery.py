@@ -25,7 +25,7 @@ from pymc_toolkit.fleets.calibration import inside, rank, tail_score, uniformity
 from pymc_toolkit.fleets.job import Job, Subject
 from pymc_toolkit.fleets.judge import convergence_status, judge_convergence
 from pymc_toolkit.fleets.member import Member
-from pymc_toolkit.fleets.result import FleetResult
+from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
 from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.names import CHANNEL, DATE, FITTED, SAMPLE, has_own_meaning
@@ -76,6 +76,7 @@ class RecoveryFleet(FleetResult):
             **({"failed": failed} if failed else {}),
         }
 
+    @computed_once
     def parameters(self) -> pd.DataFrame:
         """Every true parameter of every simulation beside its posterior, on the scaled data.
 
@@ -88,6 +89,7 @@ class RecoveryFleet(FleetResult):
         """
         return pd.concat([_compare(member) for member in self.finished], ignore_index=True)
 
+    @computed_once
     def scores(self) -> pd.DataFrame:
         """How well each parameter was recovered, over coordinates and simulations.
 
@@ -107,6 +109,7 @@ class RecoveryFleet(FleetResult):
             scalars=("truth", "size"),
         )
 
+    @computed_once
     def channels(self) -> pd.DataFrame:
         """True and estimated total contribution and ROI of each channel in each simulation.
 
@@ -118,6 +121,7 @@ class RecoveryFleet(FleetResult):
         """
         return pd.concat([_channels(member) for member in self.finished], ignore_index=True)
 
+    @computed_once
     def uniformity(self) -> pd.DataFrame:
         """p-values of the hypothesis that ranks of the truth are uniform, as they should be.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
     from pymc_toolkit.reports.fleet_contract import FleetReport
 
 _KIND, _LAYOUT = "fleet", 1
+
+
+def computed_once[Fleet: FleetResult](
+    method: Callable[[Fleet], pd.DataFrame],
+) -> Callable[[Fleet], pd.DataFrame]:
+    """Keep the table that a method of a fleet gives, and hand out copies of it.
+
+    Verdict, summary and report read the same tables, which take up to seconds a member.
+
+    Parameters
+    ----------
+    method : callable
+        Of a fleet, without arguments.
+    """
+    kept = f"_{method.__name__}"
+
+    @wraps(method)
+    def once(fleet: Fleet) -> pd.DataFrame:
+        if kept not in fleet.__dict__:
+            fleet.__dict__[kept] = method(fleet)
+        return fleet.__dict__[kept].copy()
+
+    return once
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -28,7 +28,7 @@ from pymc_toolkit.fleets.disturbances import (
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.fleets.judge import judge_convergence_of
 from pymc_toolkit.fleets.member import Member
-from pymc_toolkit.fleets.result import FleetResult
+from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
 from pymc_toolkit.names import DATE, SAMPLE
 from pymc_toolkit.verdicts import Check, Status
@@ -81,6 +81,7 @@ class StabilityFleet(FleetResult):
         }
         return {"members": super().summary(), "change": change}
 
+    @computed_once
     def drift(self) -> pd.DataFrame:
         """How far contribution and ROI of each channel moved in each member.
 
@@ -98,6 +99,7 @@ class StabilityFleet(FleetResult):
         tables = [_drift(base, draws, member) for member in self.finished if member is not base]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=_DRIFT)
 
+    @computed_once
     def tests(self) -> pd.DataFrame:
         """How far each kind of change moved the ROI, and how far it may.
 
