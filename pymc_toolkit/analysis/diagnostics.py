@@ -16,6 +16,8 @@ from pymc_toolkit.names import SAMPLE, has_own_meaning
 
 # Vehtari, Gelman, Simpson, Carpenter, Bürkner (2021), rank-normalised R-hat.
 R_HAT_LIMIT = 1.01
+# Beyond this the chains tell different stories; up to here (Stan's older limit) they agree, barely.
+R_HAT_FAIL = 1.05
 ESS_LIMIT = 400
 _WORST_SHOWN = 3
 _PRIOR_DRAWS = 1000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scipy.stats import binom
 
-from pymc_toolkit.analysis.diagnostics import ESS_LIMIT, R_HAT_LIMIT, Convergence
+from pymc_toolkit.analysis.diagnostics import ESS_LIMIT, R_HAT_FAIL, R_HAT_LIMIT, Convergence
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.fleets.baselines import LAST_VALUE, RIDGE, SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.member import Member
@@ -48,7 +48,7 @@ def judge_failures(failed: Sequence[str], members: int) -> Check | None:
 
 
 def judge_convergence(result: Convergence) -> Check:
-    """Pass within all limits; review for a few divergences or a low ESS alone; else fail."""
+    """Pass within all limits; review for few divergences and an R-hat up to 1.05; else fail."""
     status = convergence_status(result)
     lead = {
         Status.PASS: "The sampler converged",
@@ -83,11 +83,11 @@ def judge_convergence_of(members: Sequence[Member]) -> Check:
 
 
 def convergence_status(result: Convergence) -> Status:
-    """Pass within all limits; review for a few divergences or a low ESS alone; else fail."""
+    """Pass within all limits; review for few divergences and an R-hat up to 1.05; else fail."""
     if result.converged:
         return Status.PASS
     few = result.divergences / result.draws <= _FEW_DIVERGENCES
-    return Status.REVIEW if result.r_hat <= R_HAT_LIMIT and few else Status.FAIL
+    return Status.REVIEW if result.r_hat <= R_HAT_FAIL and few else Status.FAIL
 
 
 def judge_skill(model: float, baseline: float, name: str) -> Check:

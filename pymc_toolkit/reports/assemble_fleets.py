@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # Periods of training shown before the held-out ones.
 _SHOWN_BEFORE = 26
 _NO_FINDING = "No finding: no member of this fleet could be fitted."
-_NONE_YET = "No finding yet: the fleet failed its checks, so its figures are for diagnosis only."
+_NONE_YET = "No forecast yet: the model failed its checks, so its figures are for diagnosis only."
 
 
 def recovery_report(fleet: RecoveryFleet) -> RecoveryReport:
@@ -141,13 +141,15 @@ def stability_report(fleet: StabilityFleet) -> StabilityReport:
     if len(moved):
         worst = moved["value"].idxmax()
         headline = (
-            f"The return of a channel moves by {percent(float(moved['value'].max()))} on average "
-            f"under the change that moves it most ({worst})"
+            f"Returns move by {percent(float(moved['value'].max()))} on average under the change "
+            f"that moves them most ({worst})"
         )
         if "placebo" in tests.index:
+            fall = float(tests.loc["placebo", "value"])
             headline += (
-                f"; that of {fleet.placebo_channel} falls by "
-                f"{percent(float(tests.loc['placebo', 'value']))} when its series is shuffled"
+                f"; a shuffled channel loses {percent(fall)} of its return"
+                if fall > 0
+                else "; a shuffled channel loses nothing of its return"
             )
         headline += "."
     return StabilityReport(
@@ -177,8 +179,9 @@ def forecast_report(fleet: ForecastFleet) -> ForecastReport:
     unit = period_name(job.data.frequency)
     history = job.training.dataset["target"].to_series().tail(season_length(job.data.frequency))
     totals = fleet.totals() if fleet.finished else pd.DataFrame(columns=_TOTALS)
-    headline = _NO_FINDING
-    if fleet.finished:
+    # Of the other fleets a failure is the finding; a forecast that failed is none.
+    headline = _NONE_YET
+    if fleet.finished and verdict.status is not Status.FAIL:
         first = totals.iloc[0]
         headline = (
             f"Expect {human(first['mean'])} of {job.client.target_name} over the next "
@@ -198,7 +201,7 @@ def forecast_report(fleet: ForecastFleet) -> ForecastReport:
             headline=headline,
         ),
         horizon=fleet.horizon,
-        history=history.rename("actual").reset_index(names=DATE),
+        history=history.rename("actual").to_frame().reset_index(names=DATE),
         forecasts={m.name: fleet.forecast(m.name).reset_index(names=DATE) for m in fleet.finished},
         totals=totals,
         channels=fleet.channels() if fleet.finished else pd.DataFrame(columns=_PLANNED),
@@ -315,8 +318,6 @@ def _common(
     """What every fleet's report shows."""
     if not fleet.finished:
         headline = _NO_FINDING
-    elif verdict.status is Status.FAIL:
-        headline = _NONE_YET
     table = fleet.to_frame().reindex(
         columns=["state", "divergences", "r_hat", "ess_bulk", "train_mape"]
     )

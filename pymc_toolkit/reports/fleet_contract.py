@@ -116,13 +116,13 @@ class StabilityReport(FleetReport):
     Parameters
     ----------
     drift : pandas.DataFrame
-        Long: ``member, kind`` (``refresh, perturbation, seed, placebo``), ``channel, reference, estimate``
-        (contribution over the periods that both windows have), ``contribution_change``,
-        ``reference_roi, roi, roi_change`` (relative changes; ROI per unit of exposure for channels
+        Long: ``member, kind`` (``refresh, perturbation, seed, placebo``), ``channel, reference,
+        estimate`` (contribution over the periods that both windows have), ``contribution_change,
+        reference_roi, roi, roi_change`` (relative changes; ROI per unit of exposure for channels
         that are not bought).
     tests : pandas.DataFrame
-        Index kind; ``value`` (mean over members and channels of the absolute relative change of ROI;
-        for the placebo, the relative fall of the shuffled channel's ROI), ``threshold``,
+        Index kind; ``value`` (mean over members and channels of the absolute relative change of
+        ROI; for the placebo, the relative fall of the shuffled channel's ROI), ``threshold``,
         ``threshold_name`` (as the argument of the fleet calls it), ``members`` (number of them).
     reference : pandas.DataFrame
         ROI of the unchanged fit: index channel; ``roi, ci_low, ci_high``.
@@ -150,8 +150,9 @@ class ForecastReport(FleetReport):
         By scenario: ``date, mean, ci_low, ci_high``.
     totals : pandas.DataFrame
         Index scenario, the first one is what the others are compared with; over the horizon:
-        ``spend`` (of channels that are money, NaN if none), ``mean, ci_low, ci_high`` of the target,
-        ``difference, difference_low, difference_high`` from the first scenario (expected target).
+        ``spend`` (of channels that are money, NaN if none), ``mean, ci_low, ci_high`` of the
+        target, ``difference, difference_low, difference_high`` from the first scenario (expected
+        target).
     channels : pandas.DataFrame
         Long: ``scenario, channel, spend`` (money, or units for a channel that is not bought),
         ``contribution, ci_low, ci_high, planned_max, seen_max`` (largest exposure of one period,

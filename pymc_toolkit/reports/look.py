@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -114,6 +114,7 @@ class Drawing:
     panels: tuple[Panel, ...]
     legend: tuple[Key, ...] = ()
     grid: bool = False
+    kind: ClassVar[str] = "figure"
 
 
 def blank(height: int, **layout: Any) -> go.Figure:

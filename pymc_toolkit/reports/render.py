@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,12 @@ from plotly.offline import get_plotlyjs
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.reports import tables
 from pymc_toolkit.reports.contract import ModelReport
-from pymc_toolkit.reports.figures import Drawing, draw_all
+from pymc_toolkit.reports.fleet_contract import FleetReport
 from pymc_toolkit.reports.formats import day, period, probability
+from pymc_toolkit.reports.look import Drawing
+from pymc_toolkit.reports.page import Page
+from pymc_toolkit.reports.pages.fleets import fleet_page
+from pymc_toolkit.reports.pages.model import model_page
 from pymc_toolkit.verdicts import Check, Status
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,14 +30,8 @@ _LOADER = PackageLoader("pymc_toolkit.reports")
 _SUFFIXES = (".html", ".htm")
 # Inside a script element these would end it, open a comment, or end a line of JavaScript.
 _UNSAFE_IN_SCRIPT = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
-_TABLES = (
-    tables.scores,
-    tables.channels,
-    tables.unpaid_channels,
-    tables.checks,
-    tables.diagnostics,
-    tables.sampler,
-)
+
+Report = ModelReport | FleetReport
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,12 @@ class _Script:
     digest: str
 
 
-def render(report: ModelReport) -> str:
+def render(report: Report) -> str:
     """Render a report as one HTML page.
 
     Parameters
     ----------
-    report : ModelReport
+    report : ModelReport or FleetReport
 
     Returns
     -------
@@ -58,31 +56,39 @@ def render(report: ModelReport) -> str:
         the page's own policy forbids every request and every other script.
     """
     environment = _environment()
-    drawings = draw_all(report)
-    provenance = report.provenance
-    return environment.get_template("model_report.html").render(
-        report=report,
+    page = page_of(report)
+    provenance = page.provenance
+    return environment.get_template("page.html").render(
+        page=page,
         words=tables.STATUS_WORDS,
-        checks=_worst_first(report.verdict.checks),
-        drawings=drawings,
-        figures=_figures_json(drawings),
-        tables={make.__name__: make(report) for make in _TABLES},
+        checks=_worst_first(page.verdict.checks),
+        figures=_figures_json(page.drawings),
         library=_script(get_plotlyjs()),
         program=_script(_source(environment, "draw.js")),
         style=Markup(_source(environment, "style.css")),
-        interval=probability(report.ci_prob),
+        interval=probability(page.ci_prob),
         period=period(provenance.frequency),
         window=(day(provenance.first_date), day(provenance.last_date)),
         spec=json.dumps(provenance.spec, indent=2, ensure_ascii=False, default=str),
     )
 
 
-def write(report: ModelReport, path: str | Path) -> Path:
+def page_of(report: Report) -> Page:
+    """Lay out a report of any kind.
+
+    Parameters
+    ----------
+    report : ModelReport or FleetReport
+    """
+    return model_page(report) if isinstance(report, ModelReport) else fleet_page(report)
+
+
+def write(report: Report, path: str | Path) -> Path:
     """Write a report to a file, and the folders that it needs.
 
     Parameters
     ----------
-    report : ModelReport
+    report : ModelReport or FleetReport
     path : str or Path
         Ends in .html or .htm. A file that is there is replaced.
 
@@ -95,6 +101,30 @@ def write(report: ModelReport, path: str | Path) -> Path:
     SpecificationError
         If the path is a folder or has another ending.
     """
+    target = checked_target(path)
+    page = render(report)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page, encoding="utf-8", newline="\n")
+    _LOGGER.info("Wrote report to %s (%.1f MB)", target, target.stat().st_size / 1e6)
+    return target
+
+
+def checked_target(path: str | Path) -> Path:
+    """Refuse a path that no report can be written to.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SpecificationError
+        If the path is a folder or has an ending other than .html or .htm.
+    """
     target = Path(path)
     if target.is_dir():
         raise SpecificationError(
@@ -106,10 +136,6 @@ def write(report: ModelReport, path: str | Path) -> Path:
             f"Got {str(target)!r}; expected a name that ends in .html or .htm, which browsers "
             f"open. Use {str(target.with_suffix('.html'))!r}."
         )
-    page = render(report)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, encoding="utf-8", newline="\n")
-    _LOGGER.info("Wrote report to %s (%.1f MB)", target, target.stat().st_size / 1e6)
     return target
 
 
@@ -143,11 +169,11 @@ def _script(text: str) -> _Script:
     return _Script(Markup(text), f"sha256-{digest}")
 
 
-def _figures_json(drawings: Mapping[str, Drawing]) -> Markup:
+def _figures_json(drawings: Sequence[Drawing]) -> Markup:
     """All panels as JSON that is safe inside a script element, by drawing and number."""
     panels = (
         f'"{drawing.key}-{i}":{panel.figure.to_json()}'
-        for drawing in drawings.values()
+        for drawing in drawings
         for i, panel in enumerate(drawing.panels)
     )
     text = "{" + ",".join(panels) + "}"

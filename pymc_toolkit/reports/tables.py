@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ from pymc_toolkit.reports.formats import (
     ratio_span,
     span,
 )
-from pymc_toolkit.verdicts import Status
+from pymc_toolkit.verdicts import Status, Verdict
 
 STATUS_WORDS = {Status.PASS: "Passed", Status.REVIEW: "Review", Status.FAIL: "Failed"}
 _SCORES = {"mape": percent, "nrmse": percent, "r_squared": ratio, "crps": percent}
@@ -44,6 +45,7 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     texts: frozenset[int] = frozenset()
+    kind: ClassVar[str] = "table"
 
 
 def scores(report: ModelReport) -> Table:
@@ -114,12 +116,12 @@ def unpaid_channels(report: ModelReport) -> Table | None:
     return Table(caption, columns, _channel_rows(table))
 
 
-def checks(report: ModelReport) -> Table:
+def checks(verdict: Verdict) -> Table:
     """Tabulate what was judged and against what.
 
     Parameters
     ----------
-    report : ModelReport
+    verdict : Verdict
 
     Returns
     -------
@@ -127,7 +129,7 @@ def checks(report: ModelReport) -> Table:
     """
     rows = [
         [check.name, STATUS_WORDS[check.status], _number(check.value), _number(check.threshold)]
-        for check in report.verdict.checks
+        for check in verdict.checks
     ]
     return Table("Checks", ("Check", "Outcome", "Value", "Limit"), rows, frozenset({1}))
 

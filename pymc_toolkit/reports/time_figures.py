@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.fleet_contract import FleetReport
 from pymc_toolkit.reports.formats import (
     count,
     day,
@@ -56,12 +57,12 @@ def actual_vs_fitted(report: ModelReport) -> Drawing:
     fit = report.fit.sort_values("date")
     held = fit[fit["holdout"].astype(bool)]
     unit = period(report.provenance.frequency)
-    panels = [Panel(f"All {count(len(fit), unit)}", _fit_figure(report, fit, 360))]
+    panels = [Panel(f"All {count(len(fit), unit)}", fit_figure(report, fit, 360))]
     if 0 < len(held) < len(fit) / 3:
         first = int(np.argmax(fit["holdout"].to_numpy(dtype=bool)))
         near = fit.iloc[max(0, first - max(12, 3 * len(held))) :]
         label = f"Close-up of the last {count(len(near), unit)}"
-        panels.append(Panel(label, _fit_figure(report, near, 280)))
+        panels.append(Panel(label, fit_figure(report, near, 280)))
     return Drawing(
         key="fit",
         title=_fit_title(report, held, unit),
@@ -199,8 +200,21 @@ def effectiveness(report: ModelReport) -> Drawing | None:
     )
 
 
-def _fit_figure(report: ModelReport, fit: pd.DataFrame, height: int) -> go.Figure:
-    """Actual, fitted and interval over the rows of ``fit``."""
+def fit_figure(report: ModelReport | FleetReport, fit: pd.DataFrame, height: int) -> go.Figure:
+    """Draw what happened, what was expected and the interval, held-out periods shaded.
+
+    Parameters
+    ----------
+    report : ModelReport or FleetReport
+    fit : pandas.DataFrame
+        ``date, actual, mean, ci_low, ci_high, holdout``.
+    height : int
+        Pixels.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
     figure = blank(height, hovermode="x unified")
     for first, last in _runs(fit):
         figure.add_vrect(x0=first, x1=last, fillcolor=HELD_OUT, line_width=0, layer="below")

@@ -1,0 +1,84 @@
+"""The page of one fitted model."""
+
+from __future__ import annotations
+
+from pymc_toolkit.reports import tables
+from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.figures import draw_all
+from pymc_toolkit.reports.page import Note, Page, Section
+
+_CAVEAT = (
+    "Passing means that the model fits and predicts. It does not prove that each channel is "
+    "credited with what it caused; experiments do."
+)
+_SCORES = (
+    "The seasonal naive repeats what happened a year before; the training mean repeats the average "
+    "of the past. A model should beat both. The model is given the media and controls of the "
+    "held-out periods. A dash means that a figure does not exist."
+)
+
+
+def model_page(report: ModelReport) -> Page:
+    """Lay out the report of one fitted model.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    Page
+    """
+    figure = draw_all(report).get
+    sections = (
+        Section(
+            "fit",
+            "Actual and expected",
+            "Does the model foresee what it has not seen?",
+            (figure("fit"), tables.scores(report), Note(_SCORES)),
+        ),
+        Section(
+            "contributions",
+            "Contributions",
+            f"What brought {report.target_name}?",
+            (figure("over-time"), figure("totals")),
+        ),
+        Section(
+            "returns",
+            "Return on spend",
+            "What did each channel return?",
+            (figure("roi"), tables.channels(report), tables.unpaid_channels(report)),
+        ),
+        Section(
+            "curves", "Response to spend", "What would other budgets earn?", (figure("curves"),)
+        ),
+        Section(
+            "effectiveness",
+            "Effectiveness",
+            "Did media work equally well all the time?",
+            (figure("effectiveness"),),
+        ),
+        Section(
+            "priors",
+            "Assumed and learned",
+            "For data scientists: what was assumed, what was learned",
+            (figure("priors"),),
+        ),
+        Section(
+            "diagnostics",
+            "Diagnostics",
+            "For data scientists: diagnostics",
+            (tables.checks(report.verdict), tables.sampler(report), tables.diagnostics(report)),
+        ),
+    )
+    return Page(
+        title=report.title,
+        client=report.client,
+        question=report.question,
+        headline=report.headline,
+        verdict=report.verdict,
+        caveat=_CAVEAT,
+        ci_prob=report.ci_prob,
+        sections=sections,
+        provenance=report.provenance,
+    )
