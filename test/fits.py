@@ -12,6 +12,8 @@ from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.engines.bayesian.decompose import time_multipliers
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine, _constant_groups
+from pymc_toolkit.fleets.job import Subject
+from pymc_toolkit.fleets.runner import Running
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE, SAMPLE
@@ -24,6 +26,7 @@ from pymc_toolkit.priors import (
 )
 from pymc_toolkit.simulate import simulate_client
 
+QUIET = Running(progressbar=False)
 # For tests that need a sampler but not its result to be good.
 TINY = {"draws": 20, "tune": 20, "chains": 2, "progressbar": False}
 
@@ -35,6 +38,18 @@ def small_config(
     client = simulate_client(n_periods=n_periods, n_channels=n_channels, seed=seed)
     names = client.control_names if controls else None
     return ClientConfig(client.data, "revenue", "date_week", client.channel_names, names, **options)
+
+
+def small_subject(config: ClientConfig | None = None, **options: Any) -> Subject:
+    """Make what a fleet tests: a simulated client, and few draws."""
+    given = {
+        "config": small_config(40) if config is None else config,
+        "engine": "bayesian",
+        "spec": ModelSpec(lag_max=3, time_varying_media=True),
+        "sampling": Sampling(draws=10, tune=1, chains=2, random_seed=4),
+        **options,
+    }
+    return Subject(**given)
 
 
 def small_data(n_periods: int = 30, n_channels: int = 2, controls: bool = True) -> ModelData:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fits import FakeSampler, small_config
+from fits import QUIET, FakeSampler, small_subject
 
 from pymc_toolkit.fleets.production import ProductionFleet, run_production
 from pymc_toolkit.model_spec import ModelSpec, Sampling
@@ -18,14 +18,12 @@ pytestmark = pytest.mark.usefixtures("convergence_is_not_the_point")
 
 def run(test_size: int = 4, lag_max: int = 3, seed: int = 0, **spec: Any) -> ProductionFleet:
     few = Sampling(draws=10, tune=1, chains=2, random_seed=seed)
-    config = small_config(40)
-    return run_production(
-        config, "bayesian", ModelSpec(lag_max=lag_max, **spec), few, test_size, False
-    )
+    subject = small_subject(spec=ModelSpec(lag_max=lag_max, **spec), sampling=few)
+    return run_production([subject], test_size, QUIET)
 
 
 def hashes(fleet: ProductionFleet) -> tuple[str, str]:
-    source = provenance(fleet.fit, fleet.data)
+    source = provenance(fleet[0].fit, fleet[0].job.data)
     return source.spec_hash, source.data_hash
 
 
@@ -48,18 +46,8 @@ def test_a_failed_verdict_is_no_finding(fake_sampler: Callable[..., FakeSampler]
     fleet = run()
 
     def headline(status: Status) -> str:
-        return model_report(
-            fleet.fit,
-            fleet.data,
-            client="c",
-            target_name="revenue",
-            verdict=Verdict((Check("check", status, "So it went."),)),
-            scores=fleet.scores(),
-            train_scores=fleet.train,
-            diagnostics=fleet.convergence,
-            cost_per_unit={},
-            target_is_money=True,
-        ).headline
+        verdict = Verdict((Check("check", status, "So it went."),))
+        return model_report(fleet[0], verdict, fleet.scores()).headline
 
     assert "%" not in headline(Status.FAIL)
     assert headline(Status.REVIEW).startswith("Media brought ")

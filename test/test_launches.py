@@ -7,16 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from fits import FakeSampler
+from fits import QUIET, FakeSampler, small_subject
 
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.exceptions import DataError, DataWarning
 from pymc_toolkit.fleets.production import run_production
-from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.simulate import simulate_client
 
 LAUNCH = 36
-FEW = Sampling(draws=10, tune=1, chains=2)
 
 pytestmark = pytest.mark.usefixtures("convergence_is_not_the_point")
 
@@ -41,10 +39,10 @@ def test_a_holdout_with_a_launch_is_predicted_in_the_units_of_the_channel(
     sampler = fake_sampler()
     config = client(table())
     with pytest.warns(DataWarning, match="First on air in the held-out periods: 'new'"):
-        fleet = run_production(config, "bayesian", ModelSpec(lag_max=3), FEW, 4, False)
+        fleet = run_production([small_subject(config)], 4, QUIET)
     ((training, _, _),) = sampler.calls
     assert training.scale("media").sel(channel="new") == 5000.0
-    assert float(fleet.data.scaled("media").max()) < 2
+    assert float(fleet[0].job.data.scaled("media").max()) < 2
 
 
 def test_a_forecast_with_a_launch_is_refused() -> None:

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from fits import FakeSampler, small_config
+from fits import QUIET, FakeSampler, small_config, small_subject
 
 from pymc_toolkit import metrics
-from pymc_toolkit.analysis.diagnostics import Convergence
 from pymc_toolkit.analysis.prediction import predict
 from pymc_toolkit.client_config import ClientConfig
-from pymc_toolkit.dates import season_length
 from pymc_toolkit.exceptions import DataError, SpecificationError
 from pymc_toolkit.fleets.production import ProductionFleet, run_production
-from pymc_toolkit.fleets.scoring import naive_scores
-from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.pymc_model import PymcModel
-from pymc_toolkit.verdicts import Status
 
 Install = Callable[..., FakeSampler]
 METRICS = ["mape", "nrmse", "r_squared", "crps"]
-SPEC = ModelSpec(lag_max=3, time_varying_media=True)
-FEW = Sampling(draws=10, tune=1, chains=2, random_seed=4)
 
 pytestmark = pytest.mark.usefixtures("convergence_is_not_the_point")
 
 
-def run(config: ClientConfig, test_size: Any = 4, spec: ModelSpec = SPEC) -> ProductionFleet:
-    return run_production(config, "bayesian", spec, FEW, test_size, progressbar=False)
+def run(config: ClientConfig, test_size: Any = 4) -> ProductionFleet:
+    return run_production([small_subject(config)], test_size, QUIET)
 
 
 @pytest.fixture
@@ -60,21 +53,23 @@ def test_the_fleet_of_a_model_that_was_sampled(fitted: Any) -> None:
     )
     assert (fitted.model._fit, fitted.model.config) == before[:2]
     pd.testing.assert_frame_equal(fitted.model.predict(), before[2])
-    assert fleet.fit.training.n_periods == 52
-    assert fleet.data.n_periods == 60
-    assert fleet.client_name == "client0"
-    assert fleet.train["r_squared"] > 0.5
-    assert fleet.test["mape"] < 1
+    (member,) = fleet
+    assert member.fit.training.n_periods == 52
+    assert member.job.data.n_periods == 60
+    assert member.name == "client0"
+    assert member.train["r_squared"] > 0.5
+    assert member.test["mape"] < 1
     held_out = fitted.table["revenue"].tail(8).to_numpy()
-    np.testing.assert_array_equal(fleet.data.dataset["target"].values[-8:], held_out)
+    np.testing.assert_array_equal(member.job.data.dataset["target"].values[-8:], held_out)
 
 
 def test_scores_by_hand(fleet: ProductionFleet) -> None:
-    prediction = predict(fleet.fit, fleet.data)
+    member = fleet[0]
+    prediction = predict(member.fit, member.job.data)
     target = small_config(40).table["revenue"].to_numpy()
     mean = prediction["expected"].mean(("chain", "draw")).values
     draws = prediction["observation"].values.reshape(20, 40)
-    for part, scores in ((slice(None, 36), fleet.train), (slice(36, None), fleet.test)):
+    for part, scores in ((slice(None, 36), member.train), (slice(36, None), member.test)):
         assert scores == {
             "mape": pytest.approx(metrics.mape(target[part], mean[part])),
             "nrmse": pytest.approx(metrics.nrmse(target[part], mean[part])),
@@ -97,7 +92,7 @@ def test_the_model_sees_nothing_that_is_held_out(fake_sampler: Install) -> None:
     assert first.digest() == second.digest()
     np.testing.assert_array_equal(first.dataset["target"], config.table["revenue"].head(36))
     assert float(first.scale("target")) == config.table["revenue"].head(36).max()
-    assert sampling == FEW
+    assert sampling == small_subject().sampling
 
 
 def test_held_out_targets_do_not_move_the_prediction(fake_sampler: Install) -> None:
@@ -106,7 +101,7 @@ def test_held_out_targets_do_not_move_the_prediction(fake_sampler: Install) -> N
     changed = config.table.copy()
     changed.loc[36:, "revenue"] *= 50
     other = ClientConfig(changed, "revenue", "date_week", config.channel_names, ["events"])
-    one, two = (predict(f.fit, f.data) for f in (run(config), run(other)))
+    one, two = (predict(f[0].fit, f[0].job.data) for f in (run(config), run(other)))
     assert one.drop_attrs().identical(two.drop_attrs())
 
 
@@ -127,7 +122,7 @@ def test_carry_over_reaches_into_the_held_out_periods(fake_sampler: Install) -> 
     fleet = run(ClientConfig(dark, "revenue", "date_week", config.channel_names, ["events"]))
     from pymc_toolkit.analysis.contributions import decomposition
 
-    earned = decomposition(fleet.fit, fleet.data)["channels"].mean(("chain", "draw"))
+    earned = decomposition(fleet[0].fit, fleet[0].job.data)["channels"].mean(("chain", "draw"))
     assert (earned.isel(date=36) > 0).all()
     assert (earned.isel(date=slice(38, None)) == 0).all()
 
@@ -152,8 +147,8 @@ def test_too_little_to_train_on_is_refused(fake_sampler: Install, test_size: int
 def test_the_largest_and_smallest_test_size(fake_sampler: Install, test_size: int) -> None:
     fake_sampler()
     fleet = run(small_config(40), test_size)
-    assert fleet.fit.training.n_periods == 40 - test_size
-    assert math.isnan(fleet.test["r_squared"]) == (test_size == 1)
+    assert fleet[0].fit.training.n_periods == 40 - test_size
+    assert math.isnan(fleet[0].test["r_squared"]) == (test_size == 1)
 
 
 def test_new_data_are_added_first(fake_sampler: Install) -> None:
@@ -165,168 +160,111 @@ def test_new_data_are_added_first(fake_sampler: Install) -> None:
         4, table.iloc[40:].drop(columns="events"), draws=5, chains=1, progressbar=False
     )
     assert sampler.calls[0][0].n_periods == 40
-    assert fleet.data.n_periods == 44
+    assert fleet[0].job.data.n_periods == 44
     assert model.config.model_data.n_periods == 40
     assert "not fitted" in repr(model)
 
 
-# --- naive predictions
-
-
-def series(periods: int) -> pd.Series:
-    values = np.random.default_rng(0).uniform(50, 150, periods)
-    return pd.Series(values, pd.date_range("2020-01-06", periods=periods, freq="W-MON"))
-
-
-def test_naive_scores_by_hand() -> None:
-    target = series(70)
-    values = target.to_numpy()
-    table = naive_scores(target, test_size=5, season=52)
-    assert list(table.index) == ["seasonal naive", "training mean"]
+def test_verdict_and_scores(fleet: ProductionFleet) -> None:
+    table = fleet.scores()
+    assert list(table.index) == ["model", "seasonal naive", "training mean"]
     assert list(table.columns) == METRICS
-    test = values[65:]
-    for name, predicted in (
-        ("seasonal naive", values[13:18]),
-        ("training mean", np.full(5, values[:65].mean())),
-    ):
-        row = table.loc[name]
-        assert row["mape"] == pytest.approx(metrics.mape(test, predicted))
-        assert row["nrmse"] == pytest.approx(metrics.nrmse(test, predicted))
-        assert row["r_squared"] == pytest.approx(metrics.r_squared(test, predicted))
-    # The spread of the training values around their mean makes them the forecast themselves.
-    climatology = np.repeat(values[:65, None], 5, axis=1)
-    assert table.loc["training mean", "crps"] == pytest.approx(metrics.crps(test, climatology))
-    # 13 errors are too few to be a spread: a point forecast, scored by its absolute error.
-    point = np.abs(test - values[13:18]).mean() / test.mean()
-    assert table.loc["seasonal naive", "crps"] == pytest.approx(point)
-
-
-def test_seasonal_naive_has_the_spread_of_its_own_errors() -> None:
-    values = series(120).to_numpy()
-    table = naive_scores(series(120), test_size=4, season=52)
-    errors = values[52:116] - values[:64]
-    draws = values[64:68] + errors[:, None]
-    assert table.loc["seasonal naive", "crps"] == pytest.approx(metrics.crps(values[116:], draws))
-    assert table.loc["seasonal naive", "mape"] == pytest.approx(
-        metrics.mape(values[116:], values[64:68])
-    )
-
-
-def test_a_spread_is_not_held_against_a_right_forecast() -> None:
-    """Noise of the model's size around the same mean scores as the model would."""
-    rng = np.random.default_rng(1)
-    target = pd.Series(rng.normal(100, 10, 400))
-    table = naive_scores(target, test_size=100, season=52)
-    honest = metrics.crps(target[300:], rng.normal(100, 10, (4000, 100)))
-    assert table.loc["training mean", "crps"] == pytest.approx(honest, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("periods", "test_size", "known"), [(56, 4, True), (55, 4, False), (70, 5, True)]
-)
-def test_last_year_needs_a_year(periods: int, test_size: int, known: bool) -> None:
-    table = naive_scores(series(periods), test_size, season=52)
-    assert table.loc["seasonal naive"].notna().all() == known
-    assert table.loc["training mean"].notna().all()
-
-
-def test_last_year_is_not_read_from_the_held_out_periods() -> None:
-    """A holdout longer than a year would be predicted by itself."""
-    table = naive_scores(series(60), test_size=14, season=12)
+    assert table.loc["model"].to_dict() == fleet[0].test
     assert table.loc["seasonal naive"].isna().all()
-
-
-@pytest.mark.parametrize(
-    ("frequency", "season"), [("W-MON", 52), ("W-SUN", 52), ("MS", 12), ("D", 364)]
-)
-def test_season_length(frequency: str, season: int) -> None:
-    assert season_length(frequency) == season
-    assert frequency != "D" or season % 7 == 0
-
-
-# --- verdict
-
-
-def judged(
-    fleet: ProductionFleet,
-    r_hat: float = 1.0,
-    ess: float = 900.0,
-    divergences: int = 0,
-    crps: float = 0.1,
-    naive: tuple[float, float] = (0.2, 0.3),
-    coverage: float = 1.0,
-) -> ProductionFleet:
-    """A fleet with these figures."""
-    row = {"variable": "intercept", "coordinate": "", "r_hat": r_hat, "ess_bulk": ess}
-    table = pd.DataFrame([{**row, "ess_tail": ess}])
-    scores = fleet.naive.assign(crps=naive)
-    return replace(
-        fleet,
-        convergence=Convergence(table, divergences, 5, 1000),
-        test={**fleet.test, "crps": crps},
-        naive=scores,
-        coverage=coverage,
-    )
-
-
-@pytest.mark.parametrize(
-    ("figures", "status", "checks"),
-    [
-        ({}, "pass", "pass pass pass pass"),
-        ({"r_hat": 1.02}, "fail", "fail pass pass pass"),
-        ({"r_hat": float("nan")}, "fail", "fail pass pass pass"),
-        ({"divergences": 11}, "fail", "fail pass pass pass"),
-        ({"divergences": 10}, "review", "review pass pass pass"),
-        ({"ess": 399.0}, "review", "review pass pass pass"),
-        ({"crps": 0.25}, "review", "pass review pass pass"),
-        ({"crps": 0.35}, "review", "pass review review pass"),
-        ({"crps": 0.2}, "review", "pass review pass pass"),
-        ({"naive": (float("nan"), 0.3)}, "review", "pass review pass pass"),
-        ({"crps": float("nan")}, "review", "pass review review pass"),
-        ({"coverage": 0.75}, "pass", "pass pass pass pass"),
-        ({"coverage": 0.25}, "review", "pass pass pass review"),
-        ({"crps": 0.35, "r_hat": 1.5}, "fail", "fail review review pass"),
-    ],
-)
-def test_verdict(fleet: ProductionFleet, figures: dict[str, Any], status: str, checks: str) -> None:
-    verdict = judged(fleet, **figures).verdict()
-    assert verdict.status == Status(status)
-    table = verdict.to_frame()
-    assert table["status"].tolist() == checks.split()
-    assert table["check"].tolist() == [
+    assert fleet.verdict().to_frame()["check"].tolist() == [
         "convergence",
         "holdout against seasonal naive",
         "holdout against training mean",
         "holdout intervals",
     ]
-    troubles = [
-        name for name, state in zip(table["check"], checks.split(), strict=True) if state != "pass"
-    ]
-    for name in troubles:
-        assert name in verdict.sentence
-    assert verdict.sentence.startswith("All 4 checks passed") == (not troubles)
-    assert verdict.sentence.startswith("Do not use") == (status == "fail")
-
-
-def test_sentences_hold_the_figures(fleet: ProductionFleet) -> None:
-    verdict = judged(fleet, r_hat=1.234, ess=56.0, divergences=7, crps=0.25).verdict()
-    sentences = verdict.to_frame()["sentence"]
-    for figure in ("1.234", "56", "7 divergences in 1000 draws"):
-        assert figure in sentences[0]
-    assert "25.0%" in sentences[1]
-    assert "20.0%" in sentences[1]
-    assert "no better" in sentences[1]
-    assert "is better" in sentences[2]
-
-
-def test_scores_put_the_model_first(fleet: ProductionFleet) -> None:
-    table = fleet.scores()
-    assert list(table.index) == ["model", "seasonal naive", "training mean"]
-    assert list(table.columns) == METRICS
-    assert table.loc["model"].to_dict() == fleet.test
-    assert table.loc["seasonal naive"].isna().all()
 
 
 def test_a_summary_is_a_copy(fleet: ProductionFleet) -> None:
     fleet.summary()["test"]["mape"] = 0.0
-    assert fleet.test["mape"] != 0.0
+    assert fleet[0].test["mape"] != 0.0
+
+
+def test_a_single_client_gets_the_report_of_its_model(
+    fleet: ProductionFleet, tmp_path: Path
+) -> None:
+    path = fleet.generate_report(tmp_path / "one.html")
+    assert "What media did for client0" in path.read_text(encoding="utf-8")
+    assert [file.name for file in tmp_path.iterdir()] == ["one.html"]
+
+
+# --- several clients
+
+
+def models(*names: str, periods: int = 40) -> list[PymcModel]:
+    """One model a client, each of other data."""
+    tables = [small_config(periods, seed=i).table for i in range(len(names))]
+    channels = ["channel_1_cost", "channel_2_cost"]
+    return [
+        PymcModel(
+            table, "revenue", "date_week", channels, ["events"], 3, client_name=name, random_seed=i
+        )
+        for i, (name, table) in enumerate(zip(names, tables, strict=True))
+    ]
+
+
+def for_clients(*names: str, **options: Any) -> ProductionFleet:
+    settings = {"draws": 10, "chains": 2, "progressbar": False, **options}
+    return ProductionFleet.for_clients(models(*names), **settings)
+
+
+def test_several_clients_in_one_fleet(fake_sampler: Install) -> None:
+    sampler = fake_sampler()
+    fleet = for_clients("north", "south", test_size=5)
+    assert [member.name for member in fleet] == ["north", "south"]
+    assert list(fleet.summary()) == ["north", "south"]
+    assert fleet.summary()["south"]["test"] == fleet["south"].test
+    assert [call[2].random_seed for call in sampler.calls] == [0, 1]
+    assert fleet.test_size == 5
+    assert fleet.verdict().to_frame()["check"].tolist() == ["north", "south"]
+    assert fleet.verdict().status == max(
+        (fleet.verdict_of(name).status for name in ("north", "south")),
+        key=["pass", "review", "fail"].index,
+    )
+    own = fleet.scores("south").loc["model"].to_dict()
+    assert own == fleet["south"].test
+
+
+def test_each_client_has_a_report_beside_the_overview(
+    fake_sampler: Install, tmp_path: Path
+) -> None:
+    fake_sampler()
+    names = ["../up & <b>over</b>", "UP over", "..", "up/over"]
+    fleet = for_clients(*names)
+    path = fleet.generate_report(tmp_path / "in" / "overview.html")
+    written = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.html"))
+    assert path == tmp_path / "in" / "overview.html"
+    assert written == [
+        "in/overview-client.html",
+        "in/overview-up-b-over-b.html",
+        "in/overview-up-over-2.html",
+        "in/overview-up-over.html",
+        "in/overview.html",
+    ]
+    page = path.read_text(encoding="utf-8")
+    for name in written[:-1]:
+        assert f'href="{Path(name).name}"' in page
+    assert "<b>over</b>" not in page
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "error", "match"),
+    [
+        ((), {}, SpecificationError, "no models"),
+        (("a", "b", "a"), {}, SpecificationError, "clients with 'a' more than once"),
+        (("a", "b"), {"test_size": 0}, SpecificationError, "test_size=0"),
+        (("a", "b"), {"test_size": 39}, DataError, "test_size=39 of 40 periods"),
+        (("a",), {"drwas": 5}, SpecificationError, "drwas"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_fitted(
+    fake_sampler: Install, names: Any, options: Any, error: type[Exception], match: str
+) -> None:
+    sampler = fake_sampler()
+    with pytest.raises(error, match=match):
+        for_clients(*names, **options)
+    assert not sampler.calls
