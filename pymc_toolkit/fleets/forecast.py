@@ -10,7 +10,7 @@ import xarray as xr
 
 from pymc_toolkit.analysis.intervals import summarise, to_frame
 from pymc_toolkit.analysis.prediction import predict
-from pymc_toolkit.dates import season_length
+from pymc_toolkit.dates import parse_dates, season_length
 from pymc_toolkit.exceptions import DataError, SpecificationError
 from pymc_toolkit.fleets.job import Subject, check_distinct, fit_key
 from pymc_toolkit.fleets.judge import judge_convergence, named
@@ -208,22 +208,20 @@ def _future_table(
     controls = (flat if usual is None else usual)[config.control_names]
     if not isinstance(plan, pd.DataFrame):
         chosen = usual if plan == AS_LAST_YEAR and usual is not None else flat
-        table = chosen.assign(**controls)
-    else:
-        if len(plan) != horizon:
-            raise DataError(
-                f"Got {len(plan)} rows for scenario {name!r}; expected horizon={horizon}, one for "
-                f"each period from {data.next_dates(1)[0].date()} on."
-            )
-        missing = [control for control in config.control_names if control not in plan.columns]
-        # Rows of the plan may be in any order; controls that it leaves open go by date.
-        table = plan.copy()
-        if missing:
-            dates = pd.to_datetime(plan[config.date_column]) if config.date_column in plan else None
-            by_date = controls.set_axis(data.next_dates(horizon))
-            if dates is not None and dates.isin(by_date.index).all():
-                table[missing] = by_date.loc[dates, missing].to_numpy()
-    return table
+        return chosen.assign(**controls)
+    if len(plan) != horizon:
+        raise DataError(
+            f"Got {len(plan)} rows for scenario {name!r}; expected horizon={horizon}, one for "
+            f"each period from {data.next_dates(1)[0].date()} on."
+        )
+    missing = [control for control in config.control_names if control not in plan.columns]
+    if not missing or config.date_column not in plan.columns:
+        return plan
+    # By date: rows of the plan may be in any order. A date that is not ahead has a check of its
+    # own, which any number may pass on to.
+    by_date = controls[missing].set_axis(data.next_dates(horizon))
+    known = by_date.reindex(parse_dates(plan[config.date_column])).fillna(by_date.mean())
+    return plan.assign(**{control: known[control].to_numpy() for control in missing})
 
 
 def _as_last_year(subject: Subject, horizon: int) -> pd.DataFrame:
