@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fleet_report_examples import EXAMPLES
 from report_examples import NASTY, example_report
 
-from pymc_toolkit.reports.figures import draw_all
-from pymc_toolkit.reports.render import write
+from pymc_toolkit.reports.render import page_of, write
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -32,6 +32,8 @@ _ARGUMENTS = (
 )
 _PATIENCE_MS = 90_000
 _SMALLEST_PDF = 50_000
+_REPORTS = {"model": example_report(), **EXAMPLES}
+_WIDTHS = {"desk": 1280, "phone": 400}
 
 pytestmark = pytest.mark.skipif(
     _CHROMIUM is None, reason="no Chromium found: install one or set CHROMIUM to its path"
@@ -44,6 +46,7 @@ class Visit:
 
     page: Any
     url: str
+    report: str
     messages: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -58,14 +61,20 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="module", params=[1280, 400], ids=["desk", "phone"])
+@pytest.fixture(
+    scope="module",
+    params=[(report, width) for report in _REPORTS for width in _WIDTHS],
+    ids=lambda case: "-".join(case),
+)
 def visit(
     browser: Any, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Visit]:
-    path = write(example_report(), tmp_path_factory.mktemp("report") / "report.html")
-    context = browser.new_context(viewport={"width": request.param, "height": 800}, offline=True)
+    report, width = request.param
+    path = write(_REPORTS[report], tmp_path_factory.mktemp("report") / "report.html")
+    size = {"width": _WIDTHS[width], "height": 800}
+    context = browser.new_context(viewport=size, offline=True)
     page = context.new_page()
-    visit = Visit(page, path.as_uri())
+    visit = Visit(page, path.as_uri(), report)
     page.on("console", lambda message: visit.messages.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: visit.errors.append(str(error)))
     page.on("request", lambda sent: visit.requests.append(sent.url))
@@ -84,7 +93,7 @@ def test_every_figure_is_drawn(visit: Visit) -> None:
             return {panel: plot.dataset.panel, width: box?.width, height: box?.height, marks};
         })"""
     )
-    expected = sum(len(drawing.panels) for drawing in draw_all(example_report()).values())
+    expected = sum(len(drawing.panels) for drawing in page_of(_REPORTS[visit.report]).drawings)
     assert len(drawn) == expected
     empty = [plot for plot in drawn if not (plot["width"] and plot["height"] and plot["marks"])]
     assert empty == []
@@ -101,10 +110,7 @@ def test_nothing_is_requested_but_the_file(visit: Visit) -> None:
 
 def test_names_do_not_run(visit: Visit) -> None:
     assert visit.dialogs == []
-    labels = visit.page.eval_on_selector_all(
-        "#figure-totals svg text", "texts => texts.map(text => text.textContent)"
-    )
-    assert NASTY in labels
+    assert visit.page.evaluate("document.body.textContent").count(NASTY) > 0
 
 
 def test_page_does_not_scroll_sideways(visit: Visit) -> None:
@@ -130,8 +136,8 @@ def test_labels_are_not_cut(visit: Visit) -> None:
 
 def test_names_and_values_do_not_overlap(visit: Visit) -> None:
     overlapping = visit.page.evaluate(
-        """() => ["totals", "roi"].flatMap(key => {
-            const texts = document.querySelectorAll(`#figure-${key} .annotation-text`);
+        """() => Array.from(document.querySelectorAll(".plot")).flatMap(plot => {
+            const texts = plot.querySelectorAll(".annotation-text");
             const boxes = Array.from(texts, text => [text, text.getBoundingClientRect()]);
             return boxes.filter(([a, p]) => boxes.some(([b, q]) => a !== b && p.left < q.right
                 && q.left < p.right && p.top < q.bottom - 2 && q.top < p.bottom - 2))
@@ -142,7 +148,7 @@ def test_names_and_values_do_not_overlap(visit: Visit) -> None:
 
 
 def test_figures_are_fitted_to_paper_and_back(visit: Visit) -> None:
-    width = "document.querySelector('#figure-roi .plot').clientWidth"
+    width = "document.querySelector('.plot').clientWidth"
     before = visit.page.evaluate(width)
     visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert _sticking_out(visit.page) == []
@@ -158,7 +164,7 @@ def test_prints_on_several_pages(visit: Visit, tmp_path: Path) -> None:
     visit.page.pdf(path=str(target), prefer_css_page_size=True, print_background=True)
     content = target.read_bytes()
     assert len(content) > _SMALLEST_PDF
-    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 3
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 1
 
 
 def _note_and_close(visit: Visit, dialog: Any) -> None:
