@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import small_fleet
 from fits import FakeSampler
 
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import ConvergenceWarning
+from pymc_toolkit.fleets.recovery import RecoveryFleet
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.simulate import simulate_client
 
@@ -109,6 +113,30 @@ def fitted_otherwise() -> Fitted:
         trend=3,
         model_priors={"likelihood": likelihood},
     )
+
+
+@pytest.fixture(scope="session")
+def small_model_file(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared model in a file, for processes of their own."""
+    return fitted.model.save(tmp_path_factory.mktemp("model") / "model.nc")
+
+
+@pytest.fixture(scope="session")
+def one_worker(
+    fitted: Fitted, small_model_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RecoveryFleet:
+    """A small fleet, member after member, in a process that finds its code compiled.
+
+    A process that compiles code itself may round otherwise than those that find it in the cache.
+    """
+    folder = tmp_path_factory.mktemp("fleet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        small_fleet.recover(fitted.model, folder / "warm")
+        result = folder / "fleet.nc"
+        arguments = small_fleet.command(small_model_file, folder / "checkpoints", result)
+        subprocess.run(arguments, check=True, capture_output=True)
+    return RecoveryFleet.load(result)
 
 
 @pytest.fixture
