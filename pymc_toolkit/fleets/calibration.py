@@ -83,7 +83,7 @@ def rank(draws: Array, truth: Array) -> Array:
 
     Examples
     --------
-    >>> rank(np.linspace(0, 1, 1000), np.array(0.5)).item()
+    >>> rank(np.arange(1.0, 100.0), np.array(50.5)).item()
     0.505
     """
     kept = draws[np.linspace(0, len(draws) - 1, min(_LEVELS - 1, len(draws))).round().astype(int)]
