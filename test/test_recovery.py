@@ -22,6 +22,7 @@ from pymc_toolkit.fleets.recovery import RecoveryFleet, _judge_share, run_recove
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.pymc_model import PymcModel
+from pymc_toolkit.simulate import simulate_client
 
 Install = Callable[..., FakeSampler]
 PROCESSES = ("intercept_latent_process", "media_temporal_latent_multiplier")
@@ -271,3 +272,25 @@ def test_a_fit_that_was_sampled_recovers_what_it_can(fitted: Any) -> None:
     error = (channels["contribution"] - channels["truth"]).abs() / channels["truth"]
     assert error.median() < 0.5
     assert isinstance(fleet.to_frame(), pd.DataFrame)
+
+
+@pytest.mark.slow
+def test_intervals_of_a_small_model_are_honest() -> None:
+    """Fifty simulations of a year of three channels, sampled in earnest: some fifteen minutes."""
+    client = simulate_client(n_periods=52, n_channels=3, seed=1)
+    model = PymcModel(
+        client.data,
+        "revenue",
+        "date_week",
+        client.channel_names,
+        client.control_names,
+        lag_max=4,
+        time_varying_media=True,
+        random_seed=2026,
+    )
+    fleet = model.recovery_fleet(50, progressbar=False)
+    assert 0.83 <= fleet.scores()["coverage_90"].mean() <= 0.96
+    assert 0.42 <= fleet.scores()["coverage_50"].mean() <= 0.58
+    checks = fleet.verdict().to_frame().set_index("check")["status"]
+    assert checks["calibration"] == "pass"
+    assert checks["recovery of total contributions of channels"] == "pass"
