@@ -32,7 +32,8 @@ _ARGUMENTS = (
 )
 _PATIENCE_MS = 90_000
 _SMALLEST_PDF = 50_000
-_REPORTS = {"model": example_report(), **EXAMPLES}
+_KINDS = ("recovery", "single-recovery", "holdout", "stability", "forecast", "overview")
+_REPORTS = {"model": example_report(), **{kind: EXAMPLES[kind] for kind in _KINDS}}
 _WIDTHS = {"desk": 1280, "phone": 400}
 
 pytestmark = pytest.mark.skipif(

@@ -6,7 +6,6 @@ to where that backend runs. Results come back here as they finish, and are store
 
 from __future__ import annotations
 
-import gc
 import logging
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -132,9 +131,6 @@ def _attempt(number: int, job: Job, progressbar: bool) -> tuple[int, Fit | Failu
         fit = get_engine(job.engine).fit(job.training, job.spec, job.sampling, progressbar)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is kept and shown
         return number, Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
-    finally:
-        # Compiled models refer to themselves in circles; left alone they fill the memory.
-        gc.collect()
     return number, fit
 
 

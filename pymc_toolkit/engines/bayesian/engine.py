@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,8 @@ class BayesianEngine:
     ) -> Fit:
         """Sample the posterior."""
         self.check(data, spec)
+        # Compiled models refer to themselves in circles: in a fleet they would fill the memory.
+        gc.collect()
         model = sampling_model(build_mmm(data, spec))
         parameters = _by_variable(self._priors(data, spec)).keys()
         draws, sample_stats = sample(model, parameters, sampling, progressbar)
