@@ -35,7 +35,7 @@ def mape(actual: ArrayLike, predicted: ArrayLike) -> float:
     0.1
     """
     actual, predicted = _pair(actual, predicted)
-    if (actual == 0).any():
+    if (actual == 0).any() or not np.isfinite(predicted).all():
         return float("nan")
     from sklearn.metrics import mean_absolute_percentage_error
 
@@ -65,7 +65,7 @@ def nrmse(actual: ArrayLike, predicted: ArrayLike) -> float:
     """
     actual, predicted = _pair(actual, predicted)
     spread = float(np.ptp(actual))
-    if spread == 0:
+    if spread == 0 or not np.isfinite(predicted).all():
         return float("nan")
     from sklearn.metrics import root_mean_squared_error
 
@@ -97,7 +97,7 @@ def r_squared(actual: ArrayLike, predicted: ArrayLike) -> float:
     1.0
     """
     actual, predicted = _pair(actual, predicted)
-    if np.ptp(actual) == 0:
+    if np.ptp(actual) == 0 or not np.isfinite(predicted).all():
         return float("nan")
     from sklearn.metrics import r2_score
 

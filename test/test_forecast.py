@@ -170,6 +170,8 @@ def test_a_fitted_model_forecasts_from_its_own_fit(fake_sampler: Install) -> Non
         (["flat", "flat"], 6, SpecificationError, "scenarios with 'flat' more than once"),
         (["doubled"], 6, SpecificationError, "'doubled' for scenario 'doubled'"),
         ({"a": 3}, 6, SpecificationError, "3 for scenario 'a'"),
+        (plan(), 6, SpecificationError, "a table without a name"),
+        ([plan()], 6, SpecificationError, "a table without a name"),
         ({"a": plan(5)}, 6, DataError, "5 rows for scenario 'a'; expected horizon=6"),
         ({"a": plan().assign(tv=1.0)}, 6, ColumnError, "'tv'"),
         ({"a": plan().drop(columns="channel_1_cost")}, 6, ColumnError, "channel_1_cost"),

@@ -118,6 +118,12 @@ def test_the_key_covers_what_decides_the_fit() -> None:
     )
 
 
+@pytest.mark.parametrize("n_jobs", [0, 1.5, True, "2"])
+def test_an_impossible_number_of_workers_is_refused(n_jobs: Any) -> None:
+    with pytest.raises(SpecificationError, match=f"n_jobs={n_jobs!r}"):
+        Running(n_jobs=n_jobs)
+
+
 # --- failures
 
 

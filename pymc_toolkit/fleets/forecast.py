@@ -171,12 +171,20 @@ def _checked_scenarios(
         plans = dict(scenarios)
     else:
         named_ones = list(scenarios)
+        if isinstance(scenarios, pd.DataFrame) or any(
+            isinstance(plan, pd.DataFrame) for plan in named_ones
+        ):
+            raise SpecificationError(
+                "Got a table without a name as scenario; expected a mapping from name to table, "
+                "such as {'more search': table}."
+            )
         check_distinct("scenarios", [str(name) for name in named_ones])
         plans = {str(name): name for name in named_ones}
     if not plans:
         raise SpecificationError("Got no scenarios; expected at least one.")
     for name, plan in plans.items():
-        if not isinstance(plan, pd.DataFrame) and plan not in (AS_LAST_YEAR, FLAT):
+        by_name = isinstance(plan, str) and plan in (AS_LAST_YEAR, FLAT)
+        if not by_name and not isinstance(plan, pd.DataFrame):
             raise SpecificationError(
                 f"Got {plan!r} for scenario {name!r}; expected 'as last year', 'flat' or a "
                 "DataFrame of dates and channels."

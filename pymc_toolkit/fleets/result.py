@@ -16,12 +16,18 @@ from pymc_toolkit.fit_files import read_file, write_file
 from pymc_toolkit.fleets.files import fleet_from_tree, fleet_to_tree
 from pymc_toolkit.fleets.judge import judge_failures
 from pymc_toolkit.fleets.member import Member
+from pymc_toolkit.fleets.scoring import METRICS
 from pymc_toolkit.verdicts import Check, Verdict
 
 if TYPE_CHECKING:
     from pymc_toolkit.reports.fleet_contract import FleetReport
 
 _KIND, _LAYOUT = "fleet", 1
+# Columns that every fleet's table has, whatever became of its members.
+_FIGURES = (
+    *("divergences", "max_tree_depth", "r_hat", "ess_bulk"),
+    *(f"train_{name}" for name in METRICS),
+)
 
 
 def computed_once[Fleet: FleetResult](
@@ -192,7 +198,7 @@ class FleetResult(ABC, Sequence[Member]):
 
 def _row(member: Member) -> dict[str, Any]:
     if member.failure:
-        return {"state": "failed"}
+        return {"state": "failed", **dict.fromkeys(_FIGURES, float("nan"))}
     summary = member.summary()
     scores = {
         f"{part}_{name}": value

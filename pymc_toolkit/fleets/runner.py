@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import ConvergenceWarning, warn_user
+from pymc_toolkit.exceptions import ConvergenceWarning, SpecificationError, warn_user
 from pymc_toolkit.fleets.checkpoint import Checkpoints
 from pymc_toolkit.fleets.job import Job, check_jobs
 from pymc_toolkit.fleets.judge import named
@@ -42,11 +43,26 @@ class Running:
     checkpoint_dir : str or Path, optional
         Folder to store finished members in, and to take them from.
     progressbar : bool
+
+    Raises
+    ------
+    SpecificationError
+        If ``n_jobs`` is not a whole number, or zero.
     """
 
     n_jobs: int | None = None
     checkpoint_dir: str | Path | None = None
     progressbar: bool = True
+
+    def __post_init__(self) -> None:
+        given = self.n_jobs
+        if given is not None and (
+            isinstance(given, bool) or not isinstance(given, Integral) or given == 0
+        ):
+            raise SpecificationError(
+                f"Got n_jobs={given!r}; expected a whole number, such as 2, or -1 for as many as "
+                "there are cores."
+            )
 
 
 def run_jobs(
@@ -130,7 +146,9 @@ def _attempt(number: int, job: Job, progressbar: bool) -> tuple[int, Fit | Failu
     try:
         fit = get_engine(job.engine).fit(job.training, job.spec, job.sampling, progressbar)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is kept and shown
-        return number, Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
+        # One line for tables; the traceback has all of them.
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        return number, Failure(message, traceback.format_exc())
     return number, fit
 
 
