@@ -24,7 +24,7 @@ from pymc_toolkit.version import __version__
 # Of the resolution that client tables are read with.
 _DATES = xr.coders.CFDatetimeCoder(time_unit="us")
 # What reading a damaged file raises, depending on where it is damaged.
-_UNREADABLE = (OSError, ValueError, KeyError, AttributeError, RuntimeError, TypeError)
+UNREADABLE = (OSError, ValueError, KeyError, AttributeError, RuntimeError, TypeError)
 
 
 def write_file(tree: xr.DataTree, header: Mapping[str, Any], path: str | Path, kind: str) -> Path:
@@ -88,7 +88,7 @@ def read_file(path: str | Path, kind: str, layout: int) -> tuple[xr.DataTree, di
     try:
         with xr.open_datatree(path, engine="h5netcdf", decode_times=_DATES) as opened:
             tree = opened.load()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise SavedModelError(
             f"Got {str(path)!r}, which is no netCDF file, or a damaged one; expected one "
             "written by save()."

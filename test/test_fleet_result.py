@@ -15,7 +15,7 @@ import xarray as xr
 from fits import QUIET, FakeSampler, fake_fit, small_config, small_subject
 
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
-from pymc_toolkit.exceptions import MemberFailedError, SpecificationError
+from pymc_toolkit.exceptions import MemberFailedError
 from pymc_toolkit.fleets.disturbances import StabilityPlan
 from pymc_toolkit.fleets.forecast import run_forecast
 from pymc_toolkit.fleets.holdout import run_holdout
@@ -216,6 +216,7 @@ def test_scenarios_that_share_a_fit_share_its_failure(
 
 
 @every_kind
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_draws_that_are_not_numbers_fail_the_verdict_and_no_more(
     fake_sampler: Install, tmp_path: Path, kind: str
 ) -> None:
@@ -270,17 +271,3 @@ def test_a_fleet_can_be_saved_twice_and_read_on(fake_sampler: Install, tmp_path:
     xr.testing.assert_identical(fit.idata, before)
     again = type(fleet).load(loaded.save(tmp_path / "two.nc"))
     pd.testing.assert_frame_equal(again[0].prediction, fleet[0].prediction)
-
-
-# --- how it is run
-
-
-@every_kind
-@pytest.mark.parametrize("n_jobs", [0, 1.5, "2", True, np.nan])
-def test_an_impossible_number_of_workers_is_refused(
-    fake_sampler: Install, kind: str, n_jobs: Any
-) -> None:
-    sampler = fake_sampler()
-    with pytest.raises(SpecificationError, match="n_jobs="):
-        run(kind, running=Running(n_jobs=n_jobs, progressbar=False))
-    assert not sampler.calls

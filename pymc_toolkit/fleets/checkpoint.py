@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import SpecificationError
-from pymc_toolkit.fit_files import fit_header, read_file, restore_fit, write_file
+from pymc_toolkit.exceptions import SavedModelError, SpecificationError
+from pymc_toolkit.fit_files import UNREADABLE, fit_header, read_file, restore_fit, write_file
 from pymc_toolkit.fleets.job import Job
 
 logger = logging.getLogger(__name__)
@@ -57,9 +57,15 @@ class Checkpoints:
         if not path.is_file():
             return None
         idata, header = read_file(path, _KIND, _LAYOUT)
-        fit = restore_fit(idata, header)
+        try:
+            fit, key = restore_fit(idata, header), header["key"]
+        except UNREADABLE as error:
+            raise SavedModelError(
+                f"Got {str(path)!r}, which is damaged; expected a checkpoint. Delete it, and the "
+                "fit is made anew."
+            ) from error
         # The name of a file is no proof of what is in it.
-        if header["key"] != job.key or fit.training.digest() != job.training.digest():
+        if key != job.key or fit.training.digest() != job.training.digest():
             logger.warning("%s holds the fit of another job; it is fitted anew.", path)
             return None
         logger.info("Took %r from %s.", job.name, path)
