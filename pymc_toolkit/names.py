@@ -62,3 +62,8 @@ FITTED = "fitted"
 def has_own_meaning(variable: str) -> bool:
     """Whether a posterior variable can be read on its own, and so must have converged."""
     return not variable.endswith("_hsgp_coefs_offset")
+
+
+def basis_dim(multiplier: str) -> str:
+    """Dim of the basis coefficients of a smooth multiplier."""
+    return f"{multiplier}_raw_m"

@@ -17,12 +17,22 @@ from pymc_toolkit.components.parameter import Parameter
 from pymc_toolkit.components.time_varying import HSGPConfig
 from pymc_toolkit.exceptions import PriorError
 from pymc_toolkit.model_spec import ModelSpec
-from pymc_toolkit.names import CHANGEPOINT, CHANNEL, CONTROL, FOURIER_MODE
+from pymc_toolkit.names import (
+    CHANGEPOINT,
+    CHANNEL,
+    CONTROL,
+    FOURIER_MODE,
+    INTERCEPT_MULTIPLIER,
+    MEDIA_MULTIPLIER,
+    basis_dim,
+)
 
 PlainPrior = Mapping[str, Any]
 
 MEDIA_TVP = "media_tvp_config"
 INTERCEPT_TVP = "intercept_tvp_config"
+# A smooth multiplier -> what its settings are called among the priors.
+SMOOTH_PRIORS = {MEDIA_MULTIPLIER: MEDIA_TVP, INTERCEPT_MULTIPLIER: INTERCEPT_TVP}
 
 
 def default_priors(spec: ModelSpec, n_periods: int, has_controls: bool) -> dict[str, PlainPrior]:
@@ -85,6 +95,19 @@ def component_parameters(spec: ModelSpec) -> dict[str, Parameter]:
             ("adstock", spec.adstock_component),
         )
         for parameter in component.parameters
+    }
+
+
+def smooth_priors(multiplier: str, config: HSGPConfig) -> dict[str, PlainPrior]:
+    """Priors of amplitude, length scale and standardised coefficients of a smooth multiplier."""
+    return {
+        f"{multiplier}_raw_eta": plain("Exponential", {"lam": config.eta_lam}),
+        f"{multiplier}_raw_ls": plain(
+            "InverseGamma", {"mu": config.ls_mu, "sigma": config.ls_sigma}
+        ),
+        f"{multiplier}_raw_hsgp_coefs_offset": plain(
+            "Normal", {"mu": 0, "sigma": 1}, basis_dim(multiplier)
+        ),
     }
 
 

@@ -361,7 +361,7 @@ class TestSmoothMultiplier:
         frequencies = np.arange(1, 2001) * np.pi / 400
         time = np.array([0.0, 3.0, 10.0])
         basis = np.sin(np.outer(time + 200, frequencies)) / np.sqrt(200)
-        density = SPECTRAL_DENSITIES[cov_func](frequencies, np.array([4.0]))
+        density = SPECTRAL_DENSITIES[cov_func](np, frequencies, np.array([4.0]))
         distance = np.abs(time[:, None] - time) / 4
         np.testing.assert_allclose(
             basis * density @ basis.T, kernels[cov_func](distance), atol=1e-3

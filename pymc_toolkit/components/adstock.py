@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,8 +36,9 @@ class Adstock:
     parameters : tuple of Parameter
         In the order in which the defaults are shown.
     weights : callable
-        ``weights(lags, **parameters)`` with each parameter of shape (..., 1) gives unnormalised
-        weights of shape (..., lag).
+        ``weights(xp, lags, **parameters)`` with each parameter of shape (..., 1) gives unnormalised
+        weights of shape (..., lag). ``xp`` is the library that calculates: numpy, or
+        ``pytensor.tensor`` in a graph.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Adstock:
     parameters: tuple[Parameter, ...]
     weights: Kernel
 
-    def kernel(self, lag_max: int, parameters: Mapping[str, Array]) -> Array:
+    def kernel(self, lag_max: int, parameters: Mapping[str, Array], xp: Any = np) -> Array:
         """Weights by lag, summing to one.
 
         Parameters
@@ -53,6 +55,9 @@ class Adstock:
         lag_max : int
             Number of weights; lags 0 to ``lag_max - 1``.
         parameters : Mapping of str to ndarray, each of shape (..., channel)
+            Or variables of a graph.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
 
         Returns
         -------
@@ -65,8 +70,8 @@ class Adstock:
         array([[0.571, 0.286, 0.143]])
         """
         lags = np.arange(lag_max, dtype=float)
-        expanded = {name: np.asarray(value)[..., None] for name, value in parameters.items()}
-        weights = self.weights(lags, **expanded)
+        expanded = {name: value[..., None] for name, value in parameters.items()}
+        weights = self.weights(xp, lags, **expanded)
         return weights / weights.sum(axis=-1, keepdims=True)
 
 
@@ -97,28 +102,29 @@ def carry_over(exposure: Array, kernel: Array) -> Array:
     return carried
 
 
-def _geometric(lags: Array, alpha: Array) -> Array:
+def _geometric(xp: Any, lags: Array, alpha: Array) -> Array:
     return alpha**lags
 
 
-def _delayed(lags: Array, alpha: Array, theta: Array) -> Array:
+def _delayed(xp: Any, lags: Array, alpha: Array, theta: Array) -> Array:
     return alpha ** ((lags - theta) ** 2)
 
 
-def _binomial(lags: Array, alpha: Array) -> Array:
+def _binomial(xp: Any, lags: Array, alpha: Array) -> Array:
     return (1 - lags / (lags.size + 1)) ** (1 / alpha - 1)
 
 
-def _weibull_pdf(lags: Array, lam: Array, k: Array) -> Array:
+def _weibull_pdf(xp: Any, lags: Array, lam: Array, k: Array) -> Array:
     time = lags + 1
-    density = (k / lam) * (time / lam) ** (k - 1) * np.exp(-((time / lam) ** k))
+    density = (k / lam) * (time / lam) ** (k - 1) * xp.exp(-((time / lam) ** k))
     lowest, highest = density.min(axis=-1, keepdims=True), density.max(axis=-1, keepdims=True)
     return (density - lowest) / (highest - lowest)
 
 
-def _weibull_cdf(lags: Array, lam: Array, k: Array) -> Array:
-    survival = np.exp(-((lags / lam) ** k))
-    return np.cumprod(survival, axis=-1)
+def _weibull_cdf(xp: Any, lags: Array, lam: Array, k: Array) -> Array:
+    # The product of the survival up to each lag, as the exponential of a sum.
+    up_to = np.triu(np.ones((lags.size, lags.size)))
+    return xp.exp(-xp.dot((lags / lam) ** k, up_to))
 
 
 _RETENTION = Parameter("alpha", "Beta", {"alpha": 1, "beta": 3}, "unit")

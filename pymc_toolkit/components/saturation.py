@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,11 @@ class Saturation:
         Class in ``pymc_marketing.mmm`` that builds the same curve in a model's graph.
     parameters : tuple of Parameter
         In the order in which the defaults are shown.
-    response : callable
-        ``response(exposure, **parameters)``, elementwise with broadcasting.
+    curve : callable
+        ``curve(xp, exposure, **parameters)``, elementwise with broadcasting. ``xp`` is the library
+        that calculates: numpy, or ``pytensor.tensor`` in a graph.
+    amplitude : str, optional
+        Parameter that the response is a multiple of, if there is one.
 
     Examples
     --------
@@ -47,30 +51,50 @@ class Saturation:
     label: str
     upstream: str
     parameters: tuple[Parameter, ...]
-    response: Curve
+    curve: Curve
+    amplitude: str | None
+
+    def response(self, exposure: Array, xp: Any = np, **parameters: Array) -> Array:
+        """What an exposure earns.
+
+        Parameters
+        ----------
+        exposure : ndarray, DataArray or variable of a graph
+            Non-negative.
+        xp : module
+            ``numpy`` or ``pytensor.tensor``.
+        **parameters
+            By name, broadcast against the exposure.
+        """
+        return self.curve(xp, exposure, **parameters)
 
 
-def _michaelis_menten(exposure: Array, lam: Array, alpha: Array) -> Array:
-    return alpha * exposure / (lam + exposure)
+def _michaelis_menten(xp: Any, exposure: Array, lam: Array, alpha: Array) -> Array:
+    return alpha * (exposure / (lam + exposure))
 
 
-def _logistic(exposure: Array, lam: Array, beta: Array) -> Array:
+def _logistic(xp: Any, exposure: Array, lam: Array, beta: Array) -> Array:
     # (1 - exp(-lx)) / (1 + exp(-lx)), without the overflow.
-    return beta * np.tanh(lam * exposure / 2)
+    return beta * xp.tanh(lam * exposure / 2)
 
 
-def _hill(exposure: Array, slope: Array, kappa: Array, beta: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        log_ratio = np.log(exposure) - np.log(kappa)
-    return beta / (1 + np.exp(np.minimum(-slope * log_ratio, 700.0))) * (exposure > 0)
+def _hill(xp: Any, exposure: Array, slope: Array, kappa: Array, beta: Array) -> Array:
+    log_ratio = xp.log(_one_for_none(exposure)) - xp.log(kappa)
+    share = 1 / (1 + xp.exp(xp.minimum(-slope * log_ratio, 700.0))) * (exposure > 0)
+    return beta * share
 
 
-def _tanh(exposure: Array, b: Array, c: Array) -> Array:
-    return b * np.tanh(exposure / (b * c))
+def _tanh(xp: Any, exposure: Array, b: Array, c: Array) -> Array:
+    return b * xp.tanh(exposure / (b * c))
 
 
-def _root(exposure: Array, alpha: Array, beta: Array) -> Array:
-    return beta * exposure**alpha * (exposure > 0)
+def _root(xp: Any, exposure: Array, alpha: Array, beta: Array) -> Array:
+    return beta * (_one_for_none(exposure) ** alpha * (exposure > 0))
+
+
+def _one_for_none(exposure: Array) -> Array:
+    """The exposure, and 1 where there is none: its logarithm has a derivative everywhere."""
+    return exposure + (exposure <= 0)
 
 
 SATURATIONS: Mapping[str, Saturation] = {
@@ -85,6 +109,7 @@ SATURATIONS: Mapping[str, Saturation] = {
                 Parameter("alpha", "Gamma", {"mu": 2, "sigma": 1}, "positive", (1, 0)),
             ),
             _michaelis_menten,
+            "alpha",
         ),
         Saturation(
             "logistic",
@@ -95,6 +120,7 @@ SATURATIONS: Mapping[str, Saturation] = {
                 Parameter("beta", "HalfNormal", {"sigma": 2}, "positive", (1, 0)),
             ),
             _logistic,
+            "beta",
         ),
         Saturation(
             "hill",
@@ -106,6 +132,7 @@ SATURATIONS: Mapping[str, Saturation] = {
                 Parameter("beta", "HalfNormal", {"sigma": 1.5}, "positive", (1, 0)),
             ),
             _hill,
+            "beta",
         ),
         Saturation(
             "tanh",
@@ -116,6 +143,7 @@ SATURATIONS: Mapping[str, Saturation] = {
                 Parameter("c", "HalfNormal", {"sigma": 1}, "positive", (-1, 1)),
             ),
             _tanh,
+            None,
         ),
         Saturation(
             "root",
@@ -127,6 +155,7 @@ SATURATIONS: Mapping[str, Saturation] = {
                 Parameter("beta", "Gamma", {"mu": 1, "sigma": 1}, "positive", None),
             ),
             _root,
+            "beta",
         ),
     )
 }

@@ -55,20 +55,20 @@ class HSGPConfig:
         return asdict(self)
 
 
-def _expquad(omega: Array, ls: Array) -> Array:
-    return np.sqrt(2 * np.pi) * ls * np.exp(-0.5 * (ls * omega) ** 2)
+def _expquad(xp: Any, omega: Array, ls: Array) -> Array:
+    return np.sqrt(2 * np.pi) * ls * xp.exp(-0.5 * (ls * omega) ** 2)
 
 
-def _matern32(omega: Array, ls: Array) -> Array:
+def _matern32(xp: Any, omega: Array, ls: Array) -> Array:
     return 4 * 3**1.5 * ls / (3 + (ls * omega) ** 2) ** 2
 
 
-def _matern52(omega: Array, ls: Array) -> Array:
+def _matern52(xp: Any, omega: Array, ls: Array) -> Array:
     return 16 / 3 * 5**2.5 * ls / (5 + (ls * omega) ** 2) ** 3
 
 
 # Spectral densities of covariance functions with amplitude one, in one dimension.
-SPECTRAL_DENSITIES: Mapping[str, Callable[[Array, Array], Array]] = {
+SPECTRAL_DENSITIES: Mapping[str, Callable[[Any, Array, Array], Array]] = {
     "Matern52": _matern52,
     "Matern32": _matern32,
     "ExpQuad": _expquad,
@@ -103,13 +103,61 @@ def smooth_multiplier(
     return np.logaddexp(0, latent) / np.logaddexp(0, reference).mean(axis=-1, keepdims=True)
 
 
+def basis_functions(time: Array, middle: float, config: HSGPConfig) -> tuple[Array, Array]:
+    """Basis of the latent process.
+
+    Parameters
+    ----------
+    time : ndarray of shape (date,)
+        Period numbers.
+    middle : float
+        Middle of the training window.
+    config : HSGPConfig
+
+    Returns
+    -------
+    basis : ndarray of shape (date, m)
+    frequencies : ndarray of shape (m,)
+    """
+    frequencies = np.arange(1, config.m + 1) * np.pi / (2 * config.L)
+    basis = np.sin(np.outer(time - middle + config.L, frequencies)) / np.sqrt(config.L)
+    return basis, frequencies
+
+
+def basis_coefficients(
+    frequencies: Array,
+    config: HSGPConfig,
+    eta: Array,
+    ls: Array,
+    offsets: Array,
+    xp: Any = np,
+) -> Array:
+    """Coefficients of the basis functions, for parameters as :func:`smooth_multiplier` takes them.
+
+    Parameters
+    ----------
+    frequencies : ndarray of shape (m,)
+    config : HSGPConfig
+    eta, ls : ndarray of shape (...,)
+    offsets : ndarray of shape (..., m)
+    xp : module
+        ``numpy`` or ``pytensor.tensor``.
+
+    Returns
+    -------
+    ndarray of shape (..., m)
+    """
+    density = SPECTRAL_DENSITIES[config.cov_func](xp, frequencies, ls[..., None])
+    return offsets * eta[..., None] * xp.sqrt(density)
+
+
 def _latent_process(
     time: Array, middle: float, config: HSGPConfig, eta: Array, ls: Array, offsets: Array
 ) -> Array:
-    frequencies = np.arange(1, config.m + 1) * np.pi / (2 * config.L)
-    basis = np.sin(np.outer(time - middle + config.L, frequencies)) / np.sqrt(config.L)
-    density = SPECTRAL_DENSITIES[config.cov_func](frequencies, np.asarray(ls)[..., None])
-    coefficients = offsets * np.asarray(eta)[..., None] * np.sqrt(density)
+    basis, frequencies = basis_functions(time, middle, config)
+    coefficients = basis_coefficients(
+        frequencies, config, np.asarray(eta), np.asarray(ls), np.asarray(offsets)
+    )
     return coefficients @ basis.T
 
 
@@ -155,5 +203,33 @@ def piecewise_linear_trend(time: Array, delta: Array) -> Array:
     >>> piecewise_linear_trend(np.array([0.0, 0.5, 1.0]), np.array([1.0, 0.0]))
     array([0. , 0.5, 1. ])
     """
-    changepoints = np.linspace(0, 1, delta.shape[-1])
-    return delta @ np.maximum(time - changepoints[:, None], 0.0)
+    return delta @ trend_basis(time, delta.shape[-1]).T
+
+
+def trend_basis(time: Array, changepoints: int) -> Array:
+    """How long each change of slope has lasted, of shape (date, changepoint).
+
+    Parameters
+    ----------
+    time : ndarray of shape (date,)
+        As for :func:`piecewise_linear_trend`.
+    changepoints : int
+    """
+    return np.maximum(time[:, None] - np.linspace(0, 1, changepoints), 0.0)
+
+
+def elapsed_share(dates: pd.DatetimeIndex, training_periods: int) -> Array:
+    """Days since the start of training, as a share of the training window.
+
+    Parameters
+    ----------
+    dates : pandas.DatetimeIndex
+        The training window, optionally followed by later periods.
+    training_periods : int
+
+    Returns
+    -------
+    ndarray of shape (date,)
+    """
+    days = (dates - dates[0]).days.to_numpy().astype(float)
+    return days / days[training_periods - 1]

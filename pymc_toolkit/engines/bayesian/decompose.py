@@ -15,6 +15,7 @@ import xarray as xr
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.adstock import carry_over
 from pymc_toolkit.components.time_varying import (
+    elapsed_share,
     fourier_modes,
     piecewise_linear_trend,
     smooth_multiplier,
@@ -29,7 +30,7 @@ from pymc_toolkit.names import (
     MEDIA_MULTIPLIER,
     SAMPLE,
 )
-from pymc_toolkit.priors import INTERCEPT_TVP, MEDIA_TVP, hsgp_config, resolve
+from pymc_toolkit.priors import SMOOTH_PRIORS, hsgp_config, resolve
 
 
 def decompose(
@@ -74,7 +75,7 @@ def decompose(
         amplitudes = _per_coordinate(posterior, "gamma_fourier", "fourier_mode", size)
         parts["seasonality"] = ((*SAMPLE, DATE), amplitudes @ modes.T)
     if spec.trend:
-        share = _elapsed_share(training, data)
+        share = elapsed_share(data.dates, training.n_periods)
         delta = _per_coordinate(posterior, "delta", "changepoint", spec.trend)
         parts["trend"] = ((*SAMPLE, DATE), piecewise_linear_trend(share, delta))
     coords = {
@@ -100,10 +101,6 @@ def time_multipliers(
         Period numbers, 0 at the start of training.
     """
     priors = resolve(spec, training_periods, has_controls=False)
-    wanted = {
-        MEDIA_MULTIPLIER: (spec.time_varying_media, MEDIA_TVP),
-        INTERCEPT_MULTIPLIER: (spec.time_varying_intercept, INTERCEPT_TVP),
-    }
     return {
         name: smooth_multiplier(
             time,
@@ -113,8 +110,8 @@ def time_multipliers(
             ls=posterior[f"{name}_raw_ls"].values,
             offsets=posterior[f"{name}_raw_hsgp_coefs_offset"].values,
         )
-        for name, (present, prior) in wanted.items()
-        if present
+        for name, prior in SMOOTH_PRIORS.items()
+        if prior in priors
     }
 
 
@@ -176,8 +173,3 @@ def _per_coordinate(posterior: xr.Dataset, variable: str, dim: str, size: int) -
     values: Array = draws.transpose(*SAMPLE, dim).values
     return values
 
-
-def _elapsed_share(training: ModelData, data: ModelData) -> Array:
-    """Days since the start of training, as a share of the training window."""
-    days = (data.dates - training.dates[0]).days.to_numpy().astype(float)
-    return days / days[training.n_periods - 1]

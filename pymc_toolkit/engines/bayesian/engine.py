@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import numpy as np
@@ -10,39 +9,33 @@ import xarray as xr
 
 from pymc_toolkit.dates import season_length
 from pymc_toolkit.engines.base import Fit, Unit
-from pymc_toolkit.engines.bayesian.build import build_mmm, sampling_model
+from pymc_toolkit.engines.bayesian.compiled import compiled_model
 from pymc_toolkit.engines.bayesian.decompose import decompose, respond, time_multipliers
-from pymc_toolkit.engines.bayesian.sampling import sample, with_public_names
+from pymc_toolkit.engines.bayesian.graph import Structure, graph_data
+from pymc_toolkit.engines.bayesian.sampling import sample, with_labels
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import (
-    CHANGEPOINT,
     CHANNEL,
     CONTROL,
     DATE,
-    FOURIER_MODE,
     INTERCEPT_MULTIPLIER,
     MEDIA_MULTIPLIER,
     SAMPLE,
 )
 from pymc_toolkit.priors import (
-    INTERCEPT_TVP,
-    MEDIA_TVP,
+    SMOOTH_PRIORS,
     PlainPrior,
     component_parameters,
     draw_prior,
     hsgp_config,
-    plain,
     prior_dims,
     resolve,
+    smooth_priors,
     to_upstream,
 )
 from pymc_toolkit.validation import check_length
-
-# The prior of a smooth multiplier -> the multiplier.
-_MULTIPLIERS = {MEDIA_TVP: MEDIA_MULTIPLIER, INTERCEPT_TVP: INTERCEPT_MULTIPLIER}
-
 
 class BayesianEngine:
     """Fits with NUTS; see :class:`pymc_toolkit.engines.base.Engine` for what each method gives."""
@@ -69,12 +62,10 @@ class BayesianEngine:
     ) -> Fit:
         """Sample the posterior."""
         self.check(data, spec)
-        # Compiled models refer to themselves in circles: in a fleet they would fill the memory.
-        gc.collect()
-        model = sampling_model(build_mmm(data, spec))
-        parameters = _by_variable(self._priors(data, spec)).keys()
-        draws, sample_stats = sample(model, parameters, sampling, progressbar)
-        posterior = with_public_names(draws, data.channels, data.controls)
+        arrays = graph_data(data, spec)
+        model = compiled_model(Structure.of(data, spec), arrays)
+        draws, sample_stats = sample(model, arrays, sampling, progressbar)
+        posterior = with_labels(draws, data.channels, data.controls)
         time = np.arange(data.n_periods, dtype=float)
         for name, values in time_multipliers(posterior, spec, data.n_periods, time).items():
             posterior[name] = xr.DataArray(
@@ -128,16 +119,8 @@ class BayesianEngine:
     def prior_draws(self, data: ModelData, spec: ModelSpec, draws: int, seed: int) -> xr.Dataset:
         """Draws of every parameter before the data, named and scaled as the posterior."""
         coords: dict[str, Any] = {CHANNEL: data.channels, CONTROL: data.controls}
-        sizes = {
-            CHANNEL: len(data.channels),
-            CONTROL: len(data.controls),
-            FOURIER_MODE: 2 * (spec.yearly_seasonality or 0),
-            CHANGEPOINT: spec.trend or 0,
-        }
+        sizes = Structure.of(data, spec).sizes
         priors = self._priors(data, spec)
-        for name, multiplier in _MULTIPLIERS.items():
-            if name in priors:
-                sizes[_basis_dim(multiplier)] = hsgp_config(priors[name]).m
         rng = np.random.default_rng(seed)
         variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
         for name, prior in _by_variable(priors).items():
@@ -174,25 +157,15 @@ def _likelihood_parameter(
 def _by_variable(priors: dict[str, PlainPrior]) -> dict[str, PlainPrior]:
     """Priors by the posterior variable that each of them is of."""
     variables: dict[str, PlainPrior] = {}
+    multipliers = {prior: multiplier for multiplier, prior in SMOOTH_PRIORS.items()}
     for name, prior in priors.items():
         if name == "likelihood":
             for parameter, value in prior["kwargs"].items():
                 if isinstance(value, dict):
                     variables[f"y_{parameter}"] = value
-        elif name in _MULTIPLIERS:
-            config, multiplier = hsgp_config(prior), _MULTIPLIERS[name]
-            variables[f"{multiplier}_raw_eta"] = plain("Exponential", {"lam": config.eta_lam})
-            variables[f"{multiplier}_raw_ls"] = plain(
-                "InverseGamma", {"mu": config.ls_mu, "sigma": config.ls_sigma}
-            )
-            variables[f"{multiplier}_raw_hsgp_coefs_offset"] = plain(
-                "Normal", {"mu": 0, "sigma": 1}, _basis_dim(multiplier)
-            )
+        elif name in multipliers:
+            variables |= smooth_priors(multipliers[name], hsgp_config(prior))
         else:
             variables[name] = prior
     return variables
 
-
-def _basis_dim(multiplier: str) -> str:
-    """Dim of the basis coefficients of a smooth multiplier."""
-    return f"{multiplier}_raw_m"

@@ -1,0 +1,321 @@
+"""The model as a PyMC graph that is made for sampling.
+
+It is pymc-marketing's model to the last digit of its density (a test holds the two against each
+other), but for three things. Data are inputs, of any number of periods, so that one compilation
+serves every window of a client. Carry-over is a product with lagged exposures. And nothing is in it
+that only reports need: that is computed afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.time_varying import (
+    basis_coefficients,
+    basis_functions,
+    elapsed_share,
+    fourier_modes,
+    trend_basis,
+)
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import ModelSpec, digest_of
+from pymc_toolkit.names import (
+    CHANGEPOINT,
+    CHANNEL,
+    CONTROL,
+    DATE,
+    FOURIER_MODE,
+    INTERCEPT_MULTIPLIER,
+    MEDIA_MULTIPLIER,
+    basis_dim,
+)
+from pymc_toolkit.priors import (
+    SMOOTH_PRIORS,
+    PlainPrior,
+    component_parameters,
+    hsgp_config,
+    prior_dims,
+    resolve,
+    smooth_priors,
+    to_upstream,
+)
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+# What a plain prior may hold for PyMC to take it as it is.
+_SIMPLE = {"dist", "kwargs", "dims"}
+LAG = "lag"
+_SIZE_OF_DARK = 0.01
+
+
+@dataclass(frozen=True)
+class Structure:
+    """All of a model but its data: models that agree in it share one compilation.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    n_channels, n_controls : int
+    """
+
+    spec: ModelSpec
+    n_channels: int
+    n_controls: int
+
+    @classmethod
+    def of(cls, data: ModelData, spec: ModelSpec) -> Structure:
+        """The structure of a client's model."""
+        return cls(spec, len(data.channels), len(data.controls))
+
+    @property
+    def priors(self) -> dict[str, PlainPrior]:
+        """Priors by name. Where a basis ends is data, since it goes with the window."""
+        # Any length would do here: only the basis depends on it.
+        return resolve(self.spec, 1, bool(self.n_controls))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Length of every dim but the date."""
+        priors = self.priors
+        sizes = {CHANNEL: self.n_channels, CONTROL: self.n_controls, LAG: self.spec.lag_max}
+        sizes |= {FOURIER_MODE: 2 * (self.spec.yearly_seasonality or 0)}
+        sizes |= {CHANGEPOINT: self.spec.trend or 0}
+        for multiplier, prior in SMOOTH_PRIORS.items():
+            if prior in priors:
+                sizes[basis_dim(multiplier)] = hsgp_config(priors[prior]).m
+        return {dim: size for dim, size in sizes.items() if size}
+
+    def digest(self) -> str:
+        """SHA-256 of all that decides the graph."""
+        spec = {**self.spec.to_dict(), "prior_overrides": None}
+        priors = {
+            name: {key: value for key, value in prior.items() if key != "L"}
+            for name, prior in self.priors.items()
+        }
+        return digest_of({"spec": spec, "priors": priors, "sizes": self.sizes})
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model's graph, with what a choice of coordinates wants to know of it.
+
+    Parameters
+    ----------
+    model : pymc.Model
+    inputs : Mapping of str to tuple
+        The variable of each array of :func:`graph_data`, and its dims.
+    unit_responses : Mapping of str to Variable
+        By variable: the average size, over the window, of what one unit of it adds to the target.
+        Of the amplitude of the channels and of the effect of the controls.
+    """
+
+    model: pm.Model
+    inputs: Mapping[str, tuple[Any, tuple[str, ...]]]
+    unit_responses: Mapping[str, Any]
+
+
+def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """The arrays that the graph takes, scaled, by name, each with its dims.
+
+    Parameters
+    ----------
+    data : ModelData
+        The window to fit.
+    spec : ModelSpec
+
+    Returns
+    -------
+    dict of str to (dims, ndarray)
+    """
+    media = data.scaled("media").transpose(DATE, CHANNEL).values
+    lagged = np.zeros((spec.lag_max, *media.shape))
+    for lag in range(min(spec.lag_max, len(media))):
+        lagged[lag, lag:] = media[: len(media) - lag]
+    arrays: dict[str, tuple[tuple[str, ...], Array]] = {
+        "target_data": ((DATE,), data.scaled("target").values),
+        "media_data": ((LAG, DATE, CHANNEL), lagged),
+        **_usual_media(media),
+    }
+    if data.controls:
+        controls = data.scaled("controls").transpose(DATE, CONTROL).values
+        arrays["control_data"] = ((DATE, CONTROL), controls)
+        sizes = np.abs(controls).mean(axis=0)
+        arrays["control_sizes"] = ((CONTROL,), np.where(sizes > 0, sizes, _SIZE_OF_DARK))
+    priors = resolve(spec, data.n_periods, bool(data.controls))
+    time = np.arange(data.n_periods, dtype=float)
+    for multiplier, prior in SMOOTH_PRIORS.items():
+        if prior in priors:
+            dim = basis_dim(multiplier)
+            basis, frequencies = basis_functions(time, time.mean(), hsgp_config(priors[prior]))
+            arrays[f"{multiplier}_basis"] = ((DATE, dim), basis)
+            arrays[f"{multiplier}_frequencies"] = ((dim,), frequencies)
+    if spec.yearly_seasonality:
+        modes = fourier_modes(data.dates, spec.yearly_seasonality)
+        arrays["season_basis"] = ((DATE, FOURIER_MODE), modes)
+    if spec.trend:
+        share = elapsed_share(data.dates, data.n_periods)
+        arrays["trend_basis"] = ((DATE, CHANGEPOINT), trend_basis(share, spec.trend))
+    return {
+        name: (dims, np.ascontiguousarray(values, float)) for name, (dims, values) in arrays.items()
+    }
+
+
+def _usual_media(media: Array) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """What each channel has while it is on air, and the share of periods in which it is.
+
+    A channel that was never on air earns nothing; it is given a size all the same.
+    """
+    duty = (media > 0).mean(axis=0)
+    dark = duty == 0
+    usual = media.sum(axis=0) / np.where(dark, 1.0, duty * len(media))
+    return {
+        "media_usual": ((CHANNEL,), np.where(dark, 1.0, usual)),
+        "media_duty": ((CHANNEL,), np.where(dark, _SIZE_OF_DARK, duty)),
+    }
+
+
+def build_graph(
+    structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...], Array]]
+) -> Graph:
+    """Build the graph of a model.
+
+    Parameters
+    ----------
+    structure : Structure
+    arrays : Mapping
+        As :func:`graph_data` gives them.
+
+    Returns
+    -------
+    Graph
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    spec, priors = structure.spec, structure.priors
+    with pm.Model(coords={dim: range(n) for dim, n in structure.sizes.items()}) as model:
+        inputs = {name: (pm.Data(name, values), dims) for name, (dims, values) in arrays.items()}
+        data = {name: variable for name, (variable, _) in inputs.items()}
+        make = _VariableMaker(structure.sizes)
+        unit_responses: dict[str, Any] = {}
+
+        earned = _media(make, structure, data, unit_responses)
+        if spec.time_varying_media:
+            earned = earned * _multiplier(make, MEDIA_MULTIPLIER, structure, data)
+        baseline = make("intercept", priors["intercept"])
+        if spec.time_varying_intercept:
+            baseline = baseline * _multiplier(make, INTERCEPT_MULTIPLIER, structure, data)
+        expected = baseline + earned
+        for name, array in (
+            ("gamma_control", "control_data"),
+            ("gamma_fourier", "season_basis"),
+            ("delta", "trend_basis"),
+        ):
+            if array in data:
+                effect = make.vector(name, priors[name], inputs[array][1][1])
+                expected = expected + pt.dot(data[array], effect)
+        if "control_data" in data:
+            unit = data["control_sizes"]
+            shared = not prior_dims(priors["gamma_control"])
+            unit_responses["gamma_control"] = unit.sum() if shared else unit
+        _likelihood(make, priors["likelihood"], expected, data["target_data"])
+    return Graph(model, inputs, unit_responses)
+
+
+def _media(
+    make: _VariableMaker,
+    structure: Structure,
+    data: Mapping[str, Any],
+    unit_responses: dict[str, Any],
+) -> Any:
+    """What all channels earn in each period, at average effectiveness."""
+    import pytensor.tensor as pt
+
+    spec, priors = structure.spec, structure.priors
+    values = {name: make.vector(name, priors[name], CHANNEL) for name in component_parameters(spec)}
+    by_prefix = {
+        prefix: {
+            name.removeprefix(prefix): value
+            for name, value in values.items()
+            if name.startswith(prefix)
+        }
+        for prefix in ("adstock_", "saturation_")
+    }
+    # In one piece for all lags: (lag, 1, channel).
+    kernel = spec.adstock_component.kernel(spec.lag_max, by_prefix["adstock_"], xp=pt)
+    carried = (kernel.T[:, None, :] * data["media_data"]).sum(axis=0)
+    curve, parameters = spec.saturation_component, by_prefix["saturation_"]
+    if curve.amplitude is None:
+        return curve.response(carried, xp=pt, **parameters).sum(axis=1)
+    amplitude = parameters.pop(curve.amplitude)
+    share = curve.response(carried, xp=pt, **parameters, **{curve.amplitude: 1.0})
+    name = f"saturation_{curve.amplitude}"
+    usual = curve.response(data["media_usual"], xp=pt, **parameters, **{curve.amplitude: 1.0})
+    average = usual * data["media_duty"]
+    unit_responses[name] = average if prior_dims(priors[name]) else average.sum()
+    return (amplitude * share).sum(axis=1)
+
+
+def _multiplier(
+    make: _VariableMaker, name: str, structure: Structure, data: Mapping[str, Any]
+) -> Any:
+    """A smooth multiplier over time that averages one."""
+    import pytensor.tensor as pt
+
+    config = hsgp_config(structure.priors[SMOOTH_PRIORS[name]])
+    eta, ls, offsets = (
+        make(variable, prior) for variable, prior in smooth_priors(name, config).items()
+    )
+    coefficients = basis_coefficients(
+        data[f"{name}_frequencies"], config, eta, ls, offsets, xp=pt
+    )
+    latent = pt.softplus(pt.dot(data[f"{name}_basis"], coefficients))
+    return latent / latent.mean()
+
+
+def _likelihood(make: _VariableMaker, prior: PlainPrior, expected: Any, target: Any) -> None:
+    import pymc as pm
+
+    parameters = {
+        name: make(f"y_{name}", value) if isinstance(value, Mapping) else value
+        for name, value in prior["kwargs"].items()
+    }
+    getattr(pm, prior["dist"])("y", mu=expected, observed=target, **parameters)
+
+
+class _VariableMaker:
+    """Makes the variable of a prior within the model at hand."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self._sizes = sizes
+
+    def __call__(self, name: str, prior: PlainPrior) -> Any:
+        import pymc as pm
+
+        if not self._is_simple(prior):
+            # Transformed and non-centred priors: the library that defines them makes them.
+            return to_upstream({name: prior})[name].create_variable(name)
+        kwargs = {
+            key: self(f"{name}_{key}", value) if isinstance(value, Mapping) else value
+            for key, value in prior["kwargs"].items()
+        }
+        dims = prior_dims(prior)
+        shape = tuple(self._sizes[dim] for dim in dims)
+        return getattr(pm, prior["dist"])(name, **kwargs, shape=shape, dims=dims or None)
+
+    def vector(self, name: str, prior: PlainPrior, dim: str) -> Any:
+        """The same by coordinate, also where all coordinates share one value."""
+        import pytensor.tensor as pt
+
+        variable = self(name, prior)
+        return variable if prior_dims(prior) else pt.alloc(variable, self._sizes[dim])
+
+    def _is_simple(self, prior: PlainPrior) -> bool:
+        inner = [value for value in prior["kwargs"].values() if isinstance(value, Mapping)]
+        return set(prior) <= _SIMPLE and all(self._is_simple(value) for value in inner)
