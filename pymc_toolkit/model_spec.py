@@ -120,7 +120,7 @@ class Sampling:
     draws: int = 1000
     tune: int = 1000
     chains: int = 4
-    target_accept: float = 0.9
+    target_accept: float = 0.92
     random_seed: int = 0
 
     def __post_init__(self) -> None:

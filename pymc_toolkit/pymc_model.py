@@ -199,7 +199,7 @@ class PymcModel(FleetMethods):
         draws: int = 1000,
         tune: int = 1000,
         chains: int = 4,
-        target_accept: float = 0.9,
+        target_accept: float = 0.92,
         random_seed: int | None = None,
         progressbar: bool = True,
     ) -> PymcModel:

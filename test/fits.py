@@ -147,12 +147,19 @@ class FakeSampler:
     def __init__(self, **options: Any) -> None:
         self.options = options
         self.calls: list[tuple[ModelData, ModelSpec, Sampling]] = []
+        self.cores: list[int | None] = []
 
     def __call__(
-        self, data: ModelData, spec: ModelSpec, sampling: Sampling, progressbar: bool = True
+        self,
+        data: ModelData,
+        spec: ModelSpec,
+        sampling: Sampling,
+        progressbar: bool = True,
+        cores: int | None = None,
     ) -> Fit:
         BayesianEngine().check(data, spec)
         self.calls.append((data, spec, sampling))
+        self.cores.append(cores)
         fit = fake_fit(
             data,
             spec,

@@ -57,6 +57,7 @@ ROOMS = {
     "sklearn": (
         "pymc_toolkit.scalers",
         "pymc_toolkit.metrics",
+        "pymc_toolkit.engines.bayesian.sampling",
         "pymc_toolkit.fleets.baselines",
     ),
     "joblib": ("pymc_toolkit.fleets.runner",),

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from fits import fake_fit, fake_posterior, small_config, small_data
+from fits import fake_fit, fake_posterior, small_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structures import SHARED, STRUCTURES, windows
 
-from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.adstock import ADSTOCKS
 from pymc_toolkit.components.saturation import SATURATIONS
 from pymc_toolkit.engines.base import sum_components
@@ -21,85 +21,13 @@ from pymc_toolkit.engines.bayesian.decompose import decompose, respond, time_mul
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import COMPONENTS, INTERCEPT_MULTIPLIER, MEDIA_MULTIPLIER
-from pymc_toolkit.priors import plain
 
 _UPSTREAM = {"intercept_contribution": "intercept", "intercept_baseline": "intercept"}
-_SHARED = {"saturation_lam": plain("HalfNormal", {"sigma": 1})}
-
-# Together: every adstock, every saturation, every part that a model may have.
-STRUCTURES = {
-    "geometric, michaelis_menten, media over time": (
-        ModelSpec(lag_max=4, time_varying_media=True),
-        True,
-    ),
-    "delayed, hill, everything": (
-        ModelSpec(
-            lag_max=5,
-            adstock="delayed",
-            saturation="hill",
-            time_varying_media=True,
-            time_varying_intercept=True,
-            yearly_seasonality=2,
-            trend=3,
-        ),
-        True,
-    ),
-    "weibull_pdf, logistic, baseline over time": (
-        ModelSpec(
-            lag_max=6,
-            adstock="weibull_pdf",
-            saturation="logistic",
-            time_varying_intercept=True,
-            prior_overrides={"intercept_tvp_config": {"m": 20, "L": 90.0, "cov_func": "ExpQuad"}},
-        ),
-        False,
-    ),
-    "weibull_cdf, tanh, straight line": (
-        ModelSpec(lag_max=3, adstock="weibull_cdf", saturation="tanh", trend=1),
-        True,
-    ),
-    "binomial, root, season": (
-        ModelSpec(lag_max=4, adstock="binomial", saturation="root", yearly_seasonality=3),
-        False,
-    ),
-    "no carry-over, one half saturation for all": (
-        ModelSpec(
-            lag_max=1,
-            prior_overrides={
-                **_SHARED,
-                "media_tvp_config": {"m": 15, "cov_func": "Matern32"},
-            },
-            time_varying_media=True,
-        ),
-        True,
-    ),
-}
-
-
-def windows(
-    controls: bool, frequency: str = "W-MON", periods: int = 36, held_out: int = 6
-) -> tuple[ModelData, ModelData]:
-    """A training window and the longer one that it begins, with the scalers of the former."""
-    table = small_config(periods, controls=controls).table
-    start = "2023-01-01" if frequency == "MS" else "2023-01-02"
-    dates = pd.date_range(start, freq=frequency, periods=periods)
-    table = table.assign(date_week=dates)
-    channels = [name for name in table if name.startswith("channel")]
-    config = ClientConfig(
-        table.head(periods - held_out),
-        "revenue",
-        "date_week",
-        channels,
-        ["events"] if controls else None,
-        control_scaler="standard",
-    )
-    future = config.future(table.tail(held_out).drop(columns="revenue"))
-    return config.model_data, config.model_data.followed_by(future)
 
 
 def one_draw(data: ModelData, spec: ModelSpec) -> xr.Dataset:
     posterior = fake_posterior(data, spec, chains=1, draws=1, seed=5)
-    for name in _SHARED.keys() & spec.prior_overrides.keys():
+    for name in SHARED.keys() & spec.prior_overrides.keys():
         posterior[name] = posterior[name].isel(channel=0, drop=True)
     return posterior
 

@@ -13,7 +13,7 @@ from fits import TINY, fake_fit, small_config, small_data
 
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
-from pymc_toolkit.engines.bayesian.sampling import with_public_names
+from pymc_toolkit.engines.bayesian.sampling import with_labels
 from pymc_toolkit.exceptions import ConvergenceWarning, DataError, SpecificationError
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import POSTERIOR_VARIABLES
@@ -81,12 +81,12 @@ def test_names_and_dims_of_the_posterior(fitted: Any, fitted_otherwise: Any) -> 
 def test_channels_are_named_in_the_order_of_the_model() -> None:
     posterior = xr.Dataset(
         {
-            "intercept_contribution": (("chain", "draw"), np.ones((1, 1))),
+            "intercept": (("chain", "draw"), np.ones((1, 1))),
             "saturation_lam": (("chain", "draw", "channel"), [[[1.0, 2.0]]]),
         },
         coords={"channel": ["channel_0", "channel_1"]},
     )
-    named = with_public_names(posterior, ["zoo", "alpha"], [])
+    named = with_labels(posterior, ["zoo", "alpha"], [])
     assert set(named.data_vars) == {"intercept", "saturation_lam"}
     assert float(named["saturation_lam"].sel(channel="zoo").squeeze()) == 1.0
     assert float(named["saturation_lam"].sel(channel="alpha").squeeze()) == 2.0

@@ -13,7 +13,7 @@ from fits import small_config, small_data
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.adstock import ADSTOCKS
 from pymc_toolkit.components.saturation import SATURATIONS
-from pymc_toolkit.engines.bayesian.build import build_mmm, sampling_model
+from pymc_toolkit.engines.bayesian.build import build_mmm
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.priors import plain
@@ -191,18 +191,6 @@ def test_the_default_basis_reaches_past_the_data() -> None:
 
     assert HSGPKwargs().L is None
     assert HSGPKwargs(m=7, L=3.0, eta_lam=1, ls_mu=2, ls_sigma=3, cov_func="matern52").L == 3.0
-
-
-def test_freezing_keeps_variables_and_their_density(mmm: Any) -> None:
-    frozen = sampling_model(mmm)
-    assert free_variables(frozen) == GUIDE_VARIABLES
-    point = mmm.model.initial_point()
-    assert frozen.initial_point().keys() == point.keys()
-    densities = [
-        float(model.compile_logp(mode="FAST_COMPILE")(point)) for model in (mmm.model, frozen)
-    ]
-    assert np.isfinite(densities[0])
-    assert densities[0] == pytest.approx(densities[1], rel=1e-12)
 
 
 def test_sampling_returns_free_variables_alone(fitted: Any) -> None:

@@ -54,7 +54,7 @@ class Saturation:
     curve: Curve
     amplitude: str | None
 
-    def response(self, exposure: Array, xp: Any = np, **parameters: Array) -> Array:
+    def response(self, exposure: Any, xp: Any = np, **parameters: Any) -> Any:
         """What an exposure earns.
 
         Parameters

@@ -124,22 +124,17 @@ def basis_functions(time: Array, middle: float, config: HSGPConfig) -> tuple[Arr
     return basis, frequencies
 
 
-def basis_coefficients(
-    frequencies: Array,
-    config: HSGPConfig,
-    eta: Array,
-    ls: Array,
-    offsets: Array,
-    xp: Any = np,
+def basis_scales(
+    frequencies: Array, config: HSGPConfig, eta: Array, ls: Array, xp: Any = np
 ) -> Array:
-    """Coefficients of the basis functions, for parameters as :func:`smooth_multiplier` takes them.
+    """Standard deviations of the coefficients of the basis functions.
 
     Parameters
     ----------
     frequencies : ndarray of shape (m,)
     config : HSGPConfig
     eta, ls : ndarray of shape (...,)
-    offsets : ndarray of shape (..., m)
+        As :func:`smooth_multiplier` takes them.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
 
@@ -148,17 +143,15 @@ def basis_coefficients(
     ndarray of shape (..., m)
     """
     density = SPECTRAL_DENSITIES[config.cov_func](xp, frequencies, ls[..., None])
-    return offsets * eta[..., None] * xp.sqrt(density)
+    return eta[..., None] * xp.sqrt(density)
 
 
 def _latent_process(
     time: Array, middle: float, config: HSGPConfig, eta: Array, ls: Array, offsets: Array
 ) -> Array:
     basis, frequencies = basis_functions(time, middle, config)
-    coefficients = basis_coefficients(
-        frequencies, config, np.asarray(eta), np.asarray(ls), np.asarray(offsets)
-    )
-    return coefficients @ basis.T
+    scales = basis_scales(frequencies, config, np.asarray(eta), np.asarray(ls))
+    return (offsets * scales) @ basis.T
 
 
 def fourier_modes(dates: pd.DatetimeIndex, order: int) -> Array:

@@ -62,9 +62,24 @@ class Engine(Protocol):
         """Refuse, before anything is sampled, what this engine cannot fit."""
 
     def fit(
-        self, data: ModelData, spec: ModelSpec, sampling: Sampling, progressbar: bool = True
+        self,
+        data: ModelData,
+        spec: ModelSpec,
+        sampling: Sampling,
+        progressbar: bool = True,
+        cores: int | None = None,
     ) -> Fit:
-        """Fit the model on all periods of the data."""
+        """Fit the model on all periods of the data.
+
+        Parameters
+        ----------
+        data : ModelData
+        spec : ModelSpec
+        sampling : Sampling
+        progressbar : bool
+        cores : int, optional
+            Cores to use at the same time, all by default; the result does not depend on it.
+        """
 
     def decompose(self, fit: Fit, data: ModelData) -> xr.Dataset:
         """Split the expected target into components, on the scaled data.

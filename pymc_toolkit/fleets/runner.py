@@ -15,8 +15,13 @@ from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 
-from joblib import Parallel, delayed, effective_n_jobs
-from joblib.parallel import get_active_backend
+from joblib import Parallel, cpu_count, delayed, effective_n_jobs
+from joblib.parallel import (
+    LokyBackend,
+    MultiprocessingBackend,
+    ThreadingBackend,
+    get_active_backend,
+)
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -120,7 +125,10 @@ def _finished(
     jobs: Sequence[Job], n_jobs: int | None, progressbar: bool
 ) -> Iterator[tuple[Job, Fit | Failure]]:
     """Jobs with their outcomes, as soon as the backend hands them over."""
-    calls = [delayed(_attempt)(i, job, progressbar) for i, job in enumerate(jobs)]
+    if len(jobs) < 2:
+        n_jobs = 1
+    cores = _cores_for_each(n_jobs)
+    calls = [delayed(_attempt)(i, job, progressbar, cores) for i, job in enumerate(jobs)]
     for number, outcome in _in_parallel(calls, n_jobs):
         yield jobs[number], outcome
 
@@ -128,8 +136,6 @@ def _finished(
 def _in_parallel(
     calls: Sequence[object], n_jobs: int | None
 ) -> Iterable[tuple[int, Fit | Failure]]:
-    if len(calls) < 2:
-        n_jobs = 1
     options = {"n_jobs": n_jobs, "batch_size": 1, "max_nbytes": None}
     backend, _ = get_active_backend()
     if backend.supports_return_generator:
@@ -141,10 +147,24 @@ def _in_parallel(
             yield from parallel(round_)
 
 
-def _attempt(number: int, job: Job, progressbar: bool) -> tuple[int, Fit | Failure]:
+def _cores_for_each(n_jobs: int | None) -> int | None:
+    """Cores that each member may use, so that all together use those that there are."""
+    at_once = effective_n_jobs(n_jobs)
+    if at_once == 1:
+        return None
+    backend, _ = get_active_backend()
+    # A cluster's workers are counted by core; here members share the cores of one machine.
+    local = isinstance(backend, LokyBackend | ThreadingBackend | MultiprocessingBackend)
+    return max(1, cpu_count() // at_once) if local else 1
+
+
+def _attempt(
+    number: int, job: Job, progressbar: bool, cores: int | None
+) -> tuple[int, Fit | Failure]:
     """Fit one job; what goes wrong is a result too, for the others to finish."""
     try:
-        fit = get_engine(job.engine).fit(job.training, job.spec, job.sampling, progressbar)
+        engine = get_engine(job.engine)
+        fit = engine.fit(job.training, job.spec, job.sampling, progressbar, cores)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is kept and shown
         # One line for tables; the traceback has all of them.
         message = f"{type(error).__name__}: {error}".splitlines()[0]

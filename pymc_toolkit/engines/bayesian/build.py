@@ -12,7 +12,6 @@ from pymc_toolkit.names import DATE
 from pymc_toolkit.priors import component_parameters, resolve, to_upstream
 
 if TYPE_CHECKING:
-    import pymc as pm
     from pymc_marketing.mmm import MMM
 
 _DATE_COLUMN = "date"
@@ -76,10 +75,3 @@ def build_mmm(data: ModelData, spec: ModelSpec) -> MMM:
     target = pd.Series(data.dataset["target"].values, name=_TARGET_COLUMN)
     model.build_model(table, target)
     return model
-
-
-def sampling_model(mmm: MMM) -> pm.Model:
-    """The model's graph with everything frozen that sampling does not change."""
-    from pymc.model.transform.optimization import freeze_dims_and_data
-
-    return freeze_dims_and_data(mmm.model)

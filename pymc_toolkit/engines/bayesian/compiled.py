@@ -1,8 +1,8 @@
 """Compiled models: one for each structure in a process, and one for each on a machine.
 
 The text of a program and the machine code that numba makes of it lie in a folder of this user's;
-where they are found, neither PyMC nor a compiler is needed. The folder is numba's (``NUMBA_CACHE_DIR``)
-if it has been given one.
+where they are found, neither PyMC nor a compiler is needed. The folder is in numba's own
+(``NUMBA_CACHE_DIR``) if it has been given one.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import pandas as pd
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.engines.bayesian.coordinates import choose_coordinates
 from pymc_toolkit.engines.bayesian.graph import Graph, Structure, build_graph
-from pymc_toolkit.engines.bayesian.loops import UnknownOperationError
 from pymc_toolkit.engines.bayesian.program import density_graph, named_values, program_text
+from pymc_toolkit.engines.bayesian.scalar_text import UnknownOperationError
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,8 @@ class CompiledModel:
 
     Parameters
     ----------
+    names : tuple of str
+        Variables that the posterior has.
     start, level : ndarray of shape (coordinate,)
         See :class:`pymc_toolkit.engines.bayesian.coordinates.Coordinates`.
     bind : callable
@@ -82,6 +84,7 @@ class CompiledModel:
         start from.
     """
 
+    names: tuple[str, ...]
     start: Array
     level: Array
     bind: Callable[[Arrays, Affine, Callable[[int], Array]], Any]
@@ -144,7 +147,8 @@ def cache_folder() -> Path:
     import numba
     from platformdirs import user_cache_path
 
-    folder = Path(numba.config.CACHE_DIR or user_cache_path("pymc_toolkit")) / "programs"
+    settings: Any = numba.config
+    folder = Path(settings.CACHE_DIR or user_cache_path("pymc_toolkit")) / "programs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
@@ -193,7 +197,9 @@ def _from_module(module: ModuleType) -> CompiledModel:
                 *(values.ravel() for _, values in arrays.values()),
             ]
         )
-        sizes = {dim: n for dims, a in arrays.values() for dim, n in zip(dims, a.shape, strict=True)}
+        sizes = {
+            dim: n for dims, a in arrays.values() for dim, n in zip(dims, a.shape, strict=True)
+        }
         names, shapes = module.NAMES, module.SHAPES
         coords = {dim: pd.RangeIndex(sizes[dim]) for dims in module.DIMS.values() for dim in dims}
         ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])
@@ -214,7 +220,7 @@ def _from_module(module: ModuleType) -> CompiledModel:
             _coords={**coords, "unconstrained_parameter": pd.RangeIndex(start.size)},
         )
 
-    return CompiledModel(start, level, bind)
+    return CompiledModel(tuple(module.NAMES), start, level, bind)
 
 
 def _through_pymc(graph: Graph) -> CompiledModel:
@@ -249,4 +255,4 @@ def _through_pymc(graph: Graph) -> CompiledModel:
         given |= {"affine_centre": affine.centre, "affine_factor": affine.factor}
         return replace(compiled.with_data(**given), initial_point_func=first)
 
-    return CompiledModel(coordinates.start, coordinates.level, bind)
+    return CompiledModel(tuple(named), coordinates.start, coordinates.level, bind)

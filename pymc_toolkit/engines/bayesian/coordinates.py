@@ -1,19 +1,24 @@
 """Coordinates in which the same posterior is easier to sample.
 
-The target's level is known to a per cent, while how it divides among baseline, channels and controls
-is not. On the usual logarithmic scale of each part, "the parts add up to the level" is a thin
-curved shell in which a sampler can only take small steps. Here the level is a coordinate of its own:
+The target's level is known to a per cent, while how it divides among baseline, channels and
+controls is not. On the usual logarithmic scale of each part, "the parts add up to the level" is a
+thin curved shell in which a sampler can only take small steps. Here the level is a coordinate of
+its own:
 
-- each channel's amplitude is replaced by its average contribution, the mean over the window of what
-  it earns, which the data know better than the amplitude at infinite exposure;
+- each channel's amplitude is replaced by its usual contribution, what it earns at its usual
+  exposure, which the data know better than the amplitude at infinite exposure;
 - the intercept is replaced by the level, the sum of baseline, channels and controls.
 
 With ``v`` the logarithms of the contributions of the parts and ``v_0`` that of the level, let
 ``t = sum(exp(v)) / exp(v_0)`` be the share that the parts claim. The baseline gets the share
 ``phi(t)``, close to ``1 - t`` while the parts leave room for it and close to zero, smoothly, where
 they claim more than there is; each part is then scaled by ``f = (1 - phi(t)) / t``. The
-logarithm of the Jacobian's determinant of ``(v, v_0) -> (logarithms of the parts, of the baseline)``
-is ``log |phi'(t)| - log phi(t) - log f(t)``.
+logarithm of the determinant of ``(v, v_0) -> (logarithms of the parts, of the baseline)`` is
+``log |phi'(t)| - log phi(t) - log f(t)``.
+
+The coefficients of a smooth multiplier are standard normal before the data, whose product with
+their scale the data then know: neither alone is easy to sample. The product with a power of the
+scale between none (non-centred) and one (centred) is.
 
 Priors and likelihood are those of the graph: only the variables that are sampled differ.
 """
@@ -32,6 +37,8 @@ from pymc_toolkit.engines.bayesian.graph import Graph
 _BEND = 10.0
 # What share of the level the parts claim where sampling starts.
 _FIRST_SHARE = 0.5
+# How far coefficients are centred; without it, steps that suit most are too large for some.
+_CENTRED = 0.3
 INTERCEPT = "intercept"
 
 
@@ -72,10 +79,13 @@ def choose_coordinates(graph: Graph) -> Coordinates:
     from pytensor.graph.replace import graph_replace
 
     model = graph.model
-    pieces = {value: value.type(name=f"{value.name}_piece") for value in model.value_vars}
+    first = model.initial_point()
+    pieces = {
+        value: pt.tensor(f"{value.name}_piece", dtype=value.dtype, shape=first[value.name].shape)
+        for value in model.value_vars
+    }
     values = dict(pieces)
     log_jacobian: Any = pt.constant(0.0)
-    first = model.initial_point()
     start = {value: np.asarray(first[value.name], float) for value in model.value_vars}
     level = {value: np.zeros_like(start[value]) for value in model.value_vars}
     parts = _positive_parts(graph)
@@ -96,6 +106,12 @@ def choose_coordinates(graph: Graph) -> Coordinates:
             values[value] = pieces[value] + log_factor - pt.log(unit)
             start[value] = np.full_like(start[value], np.log(_FIRST_SHARE / count))
             level[value] = np.ones_like(start[value])
+    for name, (scale, usual) in graph.scales.items():
+        value = _value(model, name)
+        relative = model.replace_rvs_by_values([pt.log(scale / usual)])
+        relative = graph_replace(relative, pieces, strict=False)[0]
+        values[value] = pieces[value] * pt.exp(-_CENTRED * relative)
+        log_jacobian = log_jacobian - _CENTRED * relative.sum()
     return Coordinates(
         pieces,
         values,

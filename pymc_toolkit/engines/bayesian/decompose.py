@@ -172,4 +172,3 @@ def _per_coordinate(posterior: xr.Dataset, variable: str, dim: str, size: int) -
         draws = draws.expand_dims({dim: size}, axis=-1)
     values: Array = draws.transpose(*SAMPLE, dim).values
     return values
-

@@ -37,6 +37,7 @@ from pymc_toolkit.priors import (
 )
 from pymc_toolkit.validation import check_length
 
+
 class BayesianEngine:
     """Fits with NUTS; see :class:`pymc_toolkit.engines.base.Engine` for what each method gives."""
 
@@ -58,13 +59,18 @@ class BayesianEngine:
             )
 
     def fit(
-        self, data: ModelData, spec: ModelSpec, sampling: Sampling, progressbar: bool = True
+        self,
+        data: ModelData,
+        spec: ModelSpec,
+        sampling: Sampling,
+        progressbar: bool = True,
+        cores: int | None = None,
     ) -> Fit:
         """Sample the posterior."""
         self.check(data, spec)
         arrays = graph_data(data, spec)
         model = compiled_model(Structure.of(data, spec), arrays)
-        draws, sample_stats = sample(model, arrays, sampling, progressbar)
+        draws, sample_stats = sample(model, arrays, sampling, progressbar, cores)
         posterior = with_labels(draws, data.channels, data.controls)
         time = np.arange(data.n_periods, dtype=float)
         for name, values in time_multipliers(posterior, spec, data.n_periods, time).items():
@@ -168,4 +174,3 @@ def _by_variable(priors: dict[str, PlainPrior]) -> dict[str, PlainPrior]:
         else:
             variables[name] = prior
     return variables
-

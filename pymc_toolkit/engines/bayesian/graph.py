@@ -16,8 +16,8 @@ import numpy as np
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.time_varying import (
-    basis_coefficients,
     basis_functions,
+    basis_scales,
     elapsed_share,
     fourier_modes,
     trend_basis,
@@ -113,11 +113,14 @@ class Graph:
     unit_responses : Mapping of str to Variable
         By variable: the average size, over the window, of what one unit of it adds to the target.
         Of the amplitude of the channels and of the effect of the controls.
+    scales : Mapping of str to (Variable, float)
+        By variable of standardised coefficients: their standard deviation, and what it usually is.
     """
 
     model: pm.Model
     inputs: Mapping[str, tuple[Any, tuple[str, ...]]]
     unit_responses: Mapping[str, Any]
+    scales: Mapping[str, tuple[Any, float]]
 
 
 def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Array]]:
@@ -133,7 +136,8 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
     -------
     dict of str to (dims, ndarray)
     """
-    media = data.scaled("media").transpose(DATE, CHANNEL).values
+    # One behind the other, whatever their past: sums go with the order in memory.
+    media = np.ascontiguousarray(data.scaled("media").transpose(DATE, CHANNEL).values)
     lagged = np.zeros((spec.lag_max, *media.shape))
     for lag in range(min(spec.lag_max, len(media))):
         lagged[lag, lag:] = media[: len(media) - lag]
@@ -143,7 +147,8 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
         **_usual_media(media),
     }
     if data.controls:
-        controls = data.scaled("controls").transpose(DATE, CONTROL).values
+        scaled = data.scaled("controls").transpose(DATE, CONTROL).values
+        controls = np.ascontiguousarray(scaled)
         arrays["control_data"] = ((DATE, CONTROL), controls)
         sizes = np.abs(controls).mean(axis=0)
         arrays["control_sizes"] = ((CONTROL,), np.where(sizes > 0, sizes, _SIZE_OF_DARK))
@@ -180,9 +185,7 @@ def _usual_media(media: Array) -> dict[str, tuple[tuple[str, ...], Array]]:
     }
 
 
-def build_graph(
-    structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...], Array]]
-) -> Graph:
+def build_graph(structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...], Array]]) -> Graph:
     """Build the graph of a model.
 
     Parameters
@@ -204,13 +207,14 @@ def build_graph(
         data = {name: variable for name, (variable, _) in inputs.items()}
         make = _VariableMaker(structure.sizes)
         unit_responses: dict[str, Any] = {}
+        scales: dict[str, tuple[Any, float]] = {}
 
         earned = _media(make, structure, data, unit_responses)
         if spec.time_varying_media:
-            earned = earned * _multiplier(make, MEDIA_MULTIPLIER, structure, data)
+            earned = earned * _multiplier(make, MEDIA_MULTIPLIER, structure, data, scales)
         baseline = make("intercept", priors["intercept"])
         if spec.time_varying_intercept:
-            baseline = baseline * _multiplier(make, INTERCEPT_MULTIPLIER, structure, data)
+            baseline = baseline * _multiplier(make, INTERCEPT_MULTIPLIER, structure, data, scales)
         expected = baseline + earned
         for name, array in (
             ("gamma_control", "control_data"),
@@ -225,7 +229,7 @@ def build_graph(
             shared = not prior_dims(priors["gamma_control"])
             unit_responses["gamma_control"] = unit.sum() if shared else unit
         _likelihood(make, priors["likelihood"], expected, data["target_data"])
-    return Graph(model, inputs, unit_responses)
+    return Graph(model, inputs, unit_responses, scales)
 
 
 def _media(
@@ -263,7 +267,11 @@ def _media(
 
 
 def _multiplier(
-    make: _VariableMaker, name: str, structure: Structure, data: Mapping[str, Any]
+    make: _VariableMaker,
+    name: str,
+    structure: Structure,
+    data: Mapping[str, Any],
+    scales: dict[str, tuple[Any, float]],
 ) -> Any:
     """A smooth multiplier over time that averages one."""
     import pytensor.tensor as pt
@@ -272,10 +280,10 @@ def _multiplier(
     eta, ls, offsets = (
         make(variable, prior) for variable, prior in smooth_priors(name, config).items()
     )
-    coefficients = basis_coefficients(
-        data[f"{name}_frequencies"], config, eta, ls, offsets, xp=pt
-    )
-    latent = pt.softplus(pt.dot(data[f"{name}_basis"], coefficients))
+    scale = basis_scales(data[f"{name}_frequencies"], config, eta, ls, xp=pt)
+    usual = basis_scales(np.zeros(1), config, np.array(1 / config.eta_lam), np.array(config.ls_mu))
+    scales[offsets.name] = scale, float(usual[0])
+    latent = pt.softplus(pt.dot(data[f"{name}_basis"], offsets * scale))
     return latent / latent.mean()
 
 
@@ -283,7 +291,7 @@ def _likelihood(make: _VariableMaker, prior: PlainPrior, expected: Any, target: 
     import pymc as pm
 
     parameters = {
-        name: make(f"y_{name}", value) if isinstance(value, Mapping) else value
+        name: make(f"y_{name}", value) if isinstance(value, Mapping) else np.asarray(value, float)
         for name, value in prior["kwargs"].items()
     }
     getattr(pm, prior["dist"])("y", mu=expected, observed=target, **parameters)
@@ -302,7 +310,10 @@ class _VariableMaker:
             # Transformed and non-centred priors: the library that defines them makes them.
             return to_upstream({name: prior})[name].create_variable(name)
         kwargs = {
-            key: self(f"{name}_{key}", value) if isinstance(value, Mapping) else value
+            # As an array: PyTensor would make a single precision number of a plain 10.0.
+            key: self(f"{name}_{key}", value)
+            if isinstance(value, Mapping)
+            else np.asarray(value, float)
             for key, value in prior["kwargs"].items()
         }
         dims = prior_dims(prior)

@@ -2,8 +2,9 @@
 
 Most of what PyTensor's numba backend takes to compile a model of this size goes into the machinery
 of arrays: broadcasting, views, assignments. A gradient needs none of that. Here the same rewritten
-graph becomes one function of nested loops over scalars, which compiles several times faster and runs
-faster too. An operation that is not known here raises :class:`UnknownOperationError`.
+graph becomes one function of nested loops over scalars, which compiles several times faster. An
+operation that is not known here raises
+:class:`pymc_toolkit.engines.bayesian.scalar_text.UnknownOperationError`.
 """
 
 from __future__ import annotations
@@ -14,154 +15,29 @@ from typing import Any
 
 import numpy as np
 
+from pymc_toolkit.engines.bayesian.memory import ONE, Memory, View, long_dims, loop_indices
+from pymc_toolkit.engines.bayesian.scalar_text import (
+    KNOWN_OPERATIONS,
+    UnknownOperationError,
+    scalar_text,
+)
+
 INDENT = "    "
-_ONE = "1"
 # What is made again rather than kept: operations that take no longer than a look into memory, and
 # how many of them in a row.
 _CHEAP = {"Add", "Sub", "Mul", "Neg", "Sqr", "Cast", "Identity", "Second"}
 _MOST_STEPS = 4
 
-# Scalar operations by the name of their class, as Python that numba knows.
-_INFIX = {
-    "Add": "+",
-    "Mul": "*",
-    "Sub": "-",
-    "TrueDiv": "/",
-    "LT": "<",
-    "GT": ">",
-    "LE": "<=",
-    "GE": ">=",
-    "EQ": "==",
-    "NEQ": "!=",
-    "AND": "and",
-    "OR": "or",
-}
-_CALLS = {
-    "Exp": "exp({})",
-    "Log": "log({})",
-    "Log1p": "log1p({})",
-    "Expm1": "expm1({})",
-    "Sqrt": "sqrt({})",
-    "Sqr": "square({})",
-    "Neg": "(-{})",
-    "Abs": "abs({})",
-    "Tanh": "tanh({})",
-    "Erf": "erf({})",
-    "Erfc": "erfc({})",
-    "GammaLn": "lgamma({})",
-    "Psi": "digamma({})",
-    "Sigmoid": "sigmoid({})",
-    "Softplus": "softplus({})",
-    "Log1mexp": "log1mexp({})",
-    "Reciprocal": "(1.0 / {})",
-    "Invert": "(not {})",
-    "IsNan": "isnan({})",
-    "IsInf": "isinf({})",
-    "Sign": "sign({})",
-    "Cast": "{}",
-    "Identity": "{}",
-    "Switch": "({1} if {0} else {2})",
-    "Second": "{1}",
-    "ScalarMaximum": "max({}, {})",
-    "ScalarMinimum": "min({}, {})",
-    "Maximum": "max({}, {})",
-    "Minimum": "min({}, {})",
-    "Clip": "min(max({}, {}), {})",
-}
-# Functions that the text may call and that Python's math has not.
-HELPERS = {
-    "square": "return x * x",
-    "sigmoid": "return 1.0 / (1.0 + exp(-x))",
-    "softplus": "return max(x, 0.0) + log1p(exp(-abs(x)))",
-    "log1mexp": "return log(-expm1(x)) if x > -0.6931471805599453 else log1p(-exp(x))",
-    "sign": "return 1.0 if x > 0 else (-1.0 if x < 0 else x)",
-    "digamma": """shift = 0.0
-    while x < 6.0:
-        shift -= 1.0 / x
-        x += 1.0
-    y = 1.0 / (x * x)
-    tail = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132)))))
-    return shift + log(x) - 0.5 / x - tail""",
-}
 # Where a reduction starts, and how it goes on.
 _REDUCE = {
-    "add": ("0.0", "{0} + {1}"),
-    "mul": ("1.0", "{0} * {1}"),
-    "maximum": ("-inf", "max({0}, {1})"),
-    "minimum": ("inf", "min({0}, {1})"),
+    "Add": ("0.0", "{0} + {1}"),
+    "Mul": ("1.0", "{0} * {1}"),
+    "Maximum": ("-inf", "max({0}, {1})"),
+    "Minimum": ("inf", "min({0}, {1})"),
 }
-# Operations that only pass their first input on.
-_SAME = {"TensorFromScalar", "ScalarFromTensor", "SpecifyShape", "Assert", "CheckParameterValue"}
-
-
-class UnknownOperationError(NotImplementedError):
-    """A graph holds an operation that cannot be turned into loops."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Elements that lie one behind the other, the last axis closest; or one scalar.
-
-    Parameters
-    ----------
-    name : str
-        Of the array, or of the scalar itself.
-    dims : tuple of str
-        Length of each axis, as text.
-    offset : str
-        Where in the array they begin.
-    is_scalar : bool
-        Whether the name is the value.
-    """
-
-    name: str
-    dims: tuple[str, ...] = ()
-    offset: str = ""
-    is_scalar: bool = False
-
-    def at(self, indices: Sequence[str]) -> str:
-        """The element at some indices, as text."""
-        if self.is_scalar:
-            return self.name
-        terms = [self.offset] if self.offset else []
-        for i, index in enumerate(indices):
-            if index != "0":
-                terms.append(" * ".join([index, *_long(self.dims[i + 1 :])]))
-        return f"{self.name}[{' + '.join(terms) or '0'}]"
-
-
-@dataclass(frozen=True)
-class View:
-    """A memory under another order of its axes, some of them repeated or dropped.
-
-    Parameters
-    ----------
-    memory : Memory
-    dims : tuple of str
-    axes : tuple of int or None
-        Axis of the memory that each axis runs along; None where all elements are the same.
-    """
-
-    memory: Memory
-    dims: tuple[str, ...]
-    axes: tuple[int | None, ...]
-
-    @classmethod
-    def whole(cls, memory: Memory) -> View:
-        """A memory as it is."""
-        return cls(memory, memory.dims, tuple(range(len(memory.dims))))
-
-    def within(self, indices: Sequence[str]) -> tuple[str, ...]:
-        """Indices of the memory from those of the view."""
-        own = ["0"] * len(self.memory.dims)
-        for index, axis in zip(indices, self.axes, strict=True):
-            if axis is not None and self.memory.dims[axis] != _ONE:
-                own[axis] = index
-        return tuple(own)
-
-    def at(self, indices: Sequence[str]) -> str:
-        """The element at some indices, as text."""
-        return self.memory.at(self.within(indices))
+# Operations that only pass their first input on; the first of them check something on the way.
+CHECKS = {"Assert", "CheckParameterValue"}
+_SAME = {"TensorFromScalar", "ScalarFromTensor", "SpecifyShape", *CHECKS}
 
 
 @dataclass(frozen=True)
@@ -252,7 +128,7 @@ class LoopText:
         if array.size == 1:
             text = repr(float(array.ravel()[0]))
             text = f"({text})" if text.startswith("-") else text
-            return View.whole(Memory(text, (_ONE,) * array.ndim, is_scalar=True))
+            return View.whole(Memory(text, (ONE,) * array.ndim, is_scalar=True))
         name = f"constant_{len(self.constants)}"
         self.constants[name] = array
         return View.whole(Memory(name, tuple(str(size) for size in array.shape)))
@@ -271,7 +147,7 @@ class LoopText:
             self._views[node.outputs[0]] = self._view(node.inputs[0])
         elif kind == "DimShuffle":
             view = self._view(node.inputs[0])
-            dims = tuple(_ONE if axis == "x" else view.dims[axis] for axis in op.new_order)
+            dims = tuple(ONE if axis == "x" else view.dims[axis] for axis in op.new_order)
             axes = tuple(None if axis == "x" else view.axes[axis] for axis in op.new_order)
             self._views[node.outputs[0]] = View(view.memory, dims, axes)
         elif kind == "Alloc":
@@ -284,12 +160,12 @@ class LoopText:
             self._views[node.outputs[0]] = View.whole(Memory(dim, is_scalar=True))
         elif kind == "MakeVector" and len(node.inputs) == 1:
             memory = self._view(node.inputs[0]).memory
-            self._views[node.outputs[0]] = View(memory, (_ONE,), (None,))
+            self._views[node.outputs[0]] = View(memory, (ONE,), (None,))
         elif kind == "Dot":
             self._dot(node)
         elif hasattr(op, "scalar_op") and hasattr(op, "axis"):
             self._reduce(node)
-        elif hasattr(op, "scalar_op") or kind in {*_INFIX, *_CALLS, "Pow", "Composite"}:
+        elif hasattr(op, "scalar_op") or kind in KNOWN_OPERATIONS:
             self._elementwise(node)
         else:
             raise UnknownOperationError(f"no loops are known for {op}")
@@ -309,10 +185,10 @@ class LoopText:
         views = tuple(self._view(variable) for variable in node.inputs)
         dims = _broadcast([view.dims for view in views])
         op = getattr(node.op, "scalar_op", node.op)
-        indices = _indices(dims)
+        indices = loop_indices(dims)
         group = self._place(dims, max((self._first(v, indices) for v in views), default=0))
         name = self._compute(op, [self._element(view, indices, group) for view in views], group)
-        if not _long(dims):
+        if not long_dims(dims):
             memory = Memory(name, dims, is_scalar=True)
             self._ready[name] = group.number
         else:
@@ -336,7 +212,7 @@ class LoopText:
 
     def _fill(self, memory: Memory, group: _Group, line: str, where: list[str]) -> None:
         """Add a statement that fills a new memory, and the one that makes it."""
-        make = f"{memory.name} = empty({' * '.join(_long(memory.dims))})"
+        make = f"{memory.name} = empty({' * '.join(long_dims(memory.dims))})"
         group.before.append(make)
         where.append(line)
         self._filling |= {make: memory.name, line: memory.name}
@@ -369,7 +245,7 @@ class LoopText:
 
     def _place(self, dims: Sequence[str], first: int, alone: bool = False) -> _Group:
         """A group for a statement over some dims, not before another one."""
-        loops = tuple(_long(dims))
+        loops = tuple(long_dims(dims))
         for group in self._groups[first:]:
             if group.joinable and not alone and group.dims == loops:
                 return group
@@ -378,18 +254,18 @@ class LoopText:
 
     def _reduce(self, node: Any) -> None:
         op = node.op
-        known = _REDUCE.get(str(op.scalar_op))
+        known = _REDUCE.get(type(op.scalar_op).__name__)
         if known is None:
             raise UnknownOperationError(f"no loops are known for {op}")
         start, step = known
         view = self._view(node.inputs[0])
         axes = set(range(len(view.dims)) if op.axis is None else op.axis)
-        indices = _indices(view.dims)
+        indices = loop_indices(view.dims)
         group = self._place(view.dims, self._first(view, indices))
         element, name = self._element(view, indices, group), self._name()
         kept = [axis for axis in range(len(view.dims)) if axis not in axes]
         dims = tuple(view.dims[axis] for axis in kept)
-        depth = len(_long(dims))
+        depth = len(long_dims(dims))
         if not depth:
             group.before.append(f"{name} = {start}")
             group.body.append(f"{name} = {step.format(name, element)}")
@@ -398,15 +274,15 @@ class LoopText:
         else:
             memory = Memory(f"m_{name}", dims)
             target = memory.at([indices[axis] for axis in kept])
-            last_kept = max(axis for axis in kept if view.dims[axis] != _ONE)
-            if all(axis > last_kept for axis in axes if view.dims[axis] != _ONE):
+            last_kept = max(axis for axis in kept if view.dims[axis] != ONE)
+            if all(axis > last_kept for axis in axes if view.dims[axis] != ONE):
                 # What is summed varies fastest: one sum at a time.
                 group.enter.setdefault(depth, []).append(f"{name} = {start}")
                 group.body.append(f"{name} = {step.format(name, element)}")
                 self._fill(memory, group, f"{target} = {name}", group.leave.setdefault(depth, []))
             else:
                 self._fill(memory, group, f"{target} = {step.format(target, element)}", group.body)
-                size = " * ".join(_long(dims))
+                size = " * ".join(long_dims(dims))
                 group.before += [f"for k in range({size}):", f"{INDENT}{memory.name}[k] = {start}"]
                 self._keep(memory)
         self._views[node.outputs[0]] = View.whole(memory)
@@ -444,7 +320,7 @@ class LoopText:
             ]
         if column:
             lines = [f"for j in range({right.dims[1]}):", *(INDENT + line for line in lines)]
-        group.before.append(f"{memory.name} = empty({' * '.join(_long(dims)) or _ONE})")
+        group.before.append(f"{memory.name} = empty({' * '.join(long_dims(dims)) or ONE})")
         group.body += lines
         self._ready[memory.name] = group.number + 1
         self._views[node.outputs[0]] = View.whole(memory)
@@ -455,58 +331,11 @@ class LoopText:
         return view
 
 
-def scalar_text(op: Any, arguments: Sequence[str]) -> str:
-    """An operation on scalars as text.
-
-    Parameters
-    ----------
-    op : pytensor.scalar.ScalarOp
-    arguments : sequence of str
-
-    Raises
-    ------
-    UnknownOperationError
-    """
-    kind = type(op).__name__
-    if kind in _INFIX:
-        return f"({f' {_INFIX[kind]} '.join(arguments)})"
-    if kind == "Pow":
-        return f"({arguments[0]} ** {arguments[1]})"
-    if kind == "Composite":
-        return _composite_text(op.fgraph, arguments)
-    if kind in _CALLS:
-        return _CALLS[kind].format(*arguments)
-    raise UnknownOperationError(f"no text is known for {op}")
-
-
-def _composite_text(fgraph: Any, arguments: Sequence[str]) -> str:
-    """Several operations on scalars as one expression."""
-    texts = dict(zip(fgraph.inputs, arguments, strict=True))
-    for node in fgraph.toposort():
-        inner = [
-            texts[variable] if variable in texts else repr(float(variable.data))
-            for variable in node.inputs
-        ]
-        texts[node.outputs[0]] = scalar_text(node.op, inner)
-    return texts[fgraph.outputs[0]]
-
-
 def _broadcast(shapes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Dims of an elementwise result."""
     dims = []
     for lengths in zip(*shapes, strict=True):
-        long = [length for length in lengths if length != _ONE]
+        long = [length for length in lengths if length != ONE]
         # A number where one is known: two names for one length would part loops.
-        dims.append(next((length for length in long if length.isdigit()), (long or [_ONE])[0]))
+        dims.append(next((length for length in long if length.isdigit()), (long or [ONE])[0]))
     return tuple(dims)
-
-
-def _long(dims: Sequence[str]) -> list[str]:
-    """Dims longer than one."""
-    return [dim for dim in dims if dim != _ONE]
-
-
-def _indices(dims: Sequence[str]) -> list[str]:
-    """Name of the loop that runs over each axis; axes of length one have none."""
-    numbers = iter(range(len(dims)))
-    return ["0" if dim == _ONE else f"i{next(numbers)}" for dim in dims]

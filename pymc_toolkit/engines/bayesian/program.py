@@ -5,14 +5,16 @@ A program belongs to a structure, not to a client: data are inputs, of any numbe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pymc_toolkit.engines.bayesian.coordinates import Coordinates, choose_coordinates
 from pymc_toolkit.engines.bayesian.graph import Graph, Structure
-from pymc_toolkit.engines.bayesian.loops import HELPERS, INDENT, LoopText, Memory, View
+from pymc_toolkit.engines.bayesian.loops import CHECKS, INDENT, LoopText
+from pymc_toolkit.engines.bayesian.memory import Memory, View
+from pymc_toolkit.engines.bayesian.scalar_text import HELPERS
 from pymc_toolkit.names import DATE
 
 _HEAD = '''"""Written by pymc_toolkit; delete it, and it is made anew."""
@@ -23,7 +25,12 @@ from numba import cfunc, njit
 from numba.types import CPointer, float64, int64, uint64
 from numpy import array, empty, inf
 
-OPTIONS = {"cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+OPTIONS = {
+    "cache": True,
+    "error_model": "numpy",
+    # All that does not assume that there are no infinities.
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+}
 '''
 _DENSITY = """
 @cfunc(int64(uint64, *[CPointer(float64)] * 4), **OPTIONS)
@@ -58,14 +65,17 @@ def program_text(structure: Structure, graph: Graph) -> str:
     density = density_graph(graph, coordinates)
     named = named_values(graph, coordinates)
     layout = _Layout(structure, graph, pieces)
+    with_dims = graph.model.named_vars_to_dims.items()
+    dims = {name: tuple(dims) for name, dims in with_dims if dims and name in named}
     about = {
         "NAMES": list(named),
-        "SHAPES": [tuple(int(n) for n in variable.type.shape) for variable in named.values()],
-        "DIMS": {
-            name: tuple(dims)
-            for name in named
-            if (dims := graph.model.named_vars_to_dims.get(name))
-        },
+        "SHAPES": [
+            tuple(structure.sizes[dim] for dim in dims[name])
+            if name in dims
+            else variable.type.shape
+            for name, variable in named.items()
+        ],
+        "DIMS": dims,
         "START": coordinates.start.tolist(),
         "LEVEL": coordinates.level.tolist(),
     }
@@ -111,7 +121,8 @@ def named_values(graph: Graph, coordinates: Coordinates) -> dict[str, Any]:
 class _Layout:
     """Where inputs lie in the memory that a program is given.
 
-    Number of periods, centre, factor (lower triangular, by row), then the arrays of the graph one after the other.
+    Number of periods, centre, factor (lower triangular, by row), then the arrays of the graph one
+    after the other.
     """
 
     def __init__(self, structure: Structure, graph: Graph, pieces: Sequence[Any]) -> None:
@@ -182,18 +193,42 @@ def _parameters(values: Sequence[Any], layout: _Layout) -> tuple[str, list[str]]
 
 
 def _loops(outputs: Sequence[Any], layout: _Layout) -> tuple[LoopText, list[View]]:
-    """Rewrite a graph to simple operations, put it into loops, and say where its outputs are."""
+    """Put a graph into loops, and say where its outputs are."""
+    simple = simplified(list(layout.memories), outputs)
+    memories = dict(zip(simple.inputs, layout.memories.values(), strict=True))
+    loops = LoopText(simple.toposort(), memories)
+    return loops, [loops.read(output) for output in simple.outputs]
+
+
+def simplified(inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+    """A graph rewritten to few and simple operations, without checks of parameters.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of Variable
+
+    Returns
+    -------
+    pytensor.graph.fg.FunctionGraph
+        A copy.
+    """
     from pytensor.compile.mode import get_mode
     from pytensor.graph.fg import FunctionGraph
 
-    inputs = list(layout.memories)
-    copied = FunctionGraph(inputs, list(outputs), clone=True)
-    # Loops are fused here, and memory is given here.
-    simple = ("inplace", "fusion", "BlasOpt", "numba", "cxx_only")
-    get_mode("FAST_RUN").excluding(*simple).optimizer.rewrite(copied)
-    memories = dict(zip(copied.inputs, layout.memories.values(), strict=True))
-    loops = LoopText(copied.toposort(), memories)
-    return loops, [loops.read(output) for output in copied.outputs]
+    graph = FunctionGraph(list(inputs), list(outputs), clone=True)
+    # Loops are fused, and memory is given, by LoopText.
+    left_out = ("inplace", "fusion", "BlasOpt", "numba", "cxx_only")
+    _drop_checks(graph)
+    get_mode("FAST_RUN").excluding(*left_out).optimizer.rewrite(graph)
+    # Rewriting adds some, of lengths that agree by construction.
+    _drop_checks(graph)
+    return graph
+
+
+def _drop_checks(graph: Any) -> None:
+    for node in graph.toposort():
+        if type(node.op).__name__ in CHECKS and node in graph.apply_nodes:
+            graph.replace(node.outputs[0], node.inputs[0])
 
 
 def _copied(view: View, target: str, offset: int, dims: Sequence[str]) -> list[str]:
@@ -208,7 +243,9 @@ def _function(head: str, lines: Sequence[str]) -> str:
 
 
 def _constants(loops: LoopText, prefix: str) -> list[str]:
-    return [f"{name} = array({values.ravel().tolist()})" for name, values in loops.constants.items()]
+    return [
+        f"{name} = array({values.ravel().tolist()})" for name, values in loops.constants.items()
+    ]
 
 
 def _lengths(piece: Any) -> tuple[str, ...]:

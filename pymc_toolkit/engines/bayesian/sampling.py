@@ -20,17 +20,20 @@ _PILOT_TUNE, _PILOT_DRAWS = 0.4, 0.4
 _FEWEST_FOR_PILOT = 200
 # The pilot only has to find the shape, and may take larger steps.
 _PILOT_ACCEPT = 0.8
-_PILOT = "unconstrained_draw"
 
 
 def sample(
-    model: CompiledModel, arrays: Arrays, sampling: Sampling, progressbar: bool
+    model: CompiledModel,
+    arrays: Arrays,
+    sampling: Sampling,
+    progressbar: bool,
+    cores: int | None = None,
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Draw from the posterior of a model.
 
-    The first part of ``sampling.tune`` goes into a pilot run, from whose draws the mean and the
-    covariance of the posterior are estimated; the run itself then takes place where these are
-    zero and one, starting from draws of the pilot.
+    Most of ``sampling.tune`` goes into a pilot run, from whose draws the mean and the covariance
+    of the posterior are estimated; the run itself then takes place where these are zero and
+    one, starting from draws of the pilot.
 
     Parameters
     ----------
@@ -39,53 +42,72 @@ def sample(
         As :func:`pymc_toolkit.engines.bayesian.graph.graph_data` gives them.
     sampling : Sampling
     progressbar : bool
+    cores : int, optional
+        Chains that run at the same time; as many as there are cores by default.
 
     Returns
     -------
     posterior, sample_stats : xarray.Dataset
     """
-    affine, tune = model.first_guess(arrays), sampling.tune
+    from threadpoolctl import threadpool_limits
+
     seeds = np.random.SeedSequence(sampling.random_seed).generate_state(2).tolist()
-    first: Callable[[int], Array] = _scattered(affine.centre.size)
-    if tune >= _FEWEST_FOR_PILOT:
-        given = {
-            "tune": int(tune * _PILOT_TUNE),
-            "draws": int(tune * _PILOT_DRAWS),
-            "adaptation": "low_rank",
-            "target_accept": _PILOT_ACCEPT,
-            "store_unconstrained": True,
-        }
-        trace = _run(model.bind(arrays, affine, first), sampling.chains, seeds[0], False, given)
-        drawn = trace["sample_stats"].to_dataset()[_PILOT].values
-        coordinates = affine(drawn.reshape(-1, drawn.shape[-1]))
-        affine = _shape_of(coordinates)
-        first = _one_of(affine.inverse(coordinates))
-        tune -= given["tune"] + given["draws"]
-    given = {"tune": tune, "draws": sampling.draws, "target_accept": sampling.target_accept}
-    trace = _run(model.bind(arrays, affine, first), sampling.chains, seeds[1], progressbar, given)
+    common = {"chains": sampling.chains, "cores": min(sampling.chains, cores or _all_cores())}
+    # Chains run side by side, and a gradient is too small for BLAS to share among further threads.
+    # Sums over a number of threads that depends on the machine would also round otherwise.
+    with threadpool_limits(limits=1):
+        affine, first, used = _learn_shape(model, arrays, sampling.tune, seeds[0], common)
+        trace = _run(
+            model.bind(arrays, affine, first),
+            tune=sampling.tune - used,
+            draws=sampling.draws,
+            target_accept=sampling.target_accept,
+            # After a pilot scales are near one: few draws suffice to correct them.
+            adaptation="draw_diag" if used else "diag",
+            seed=seeds[1],
+            progress_bar=progressbar,
+            **common,
+        )
     stats = trace["sample_stats"].to_dataset()
     # Texts, such as messages of divergences, have no place in a file of arrays.
     kept = [name for name in stats.data_vars if stats[name].dtype != object]
-    return trace["posterior"].to_dataset(), stats[kept]
+    return trace["posterior"].to_dataset()[list(model.names)], stats[kept]
 
 
-def _run(
-    bound: Any, chains: int, seed: int, progressbar: bool, settings: Mapping[str, Any]
-) -> xr.DataTree:
+def _learn_shape(
+    model: CompiledModel, arrays: Arrays, tune: int, seed: int, common: Mapping[str, int]
+) -> tuple[Affine, Callable[[int], Array], int]:
+    """Where to sample, where to start there, and how many draws a chain that took."""
+    affine = model.first_guess(arrays)
+    first = _scattered(affine.centre.size)
+    if tune < _FEWEST_FOR_PILOT:
+        return affine, first, 0
+    tuning, draws = int(tune * _PILOT_TUNE), int(tune * _PILOT_DRAWS)
+    trace = _run(
+        model.bind(arrays, affine, first),
+        tune=tuning,
+        draws=draws,
+        target_accept=_PILOT_ACCEPT,
+        seed=seed,
+        progress_bar=False,
+        store_unconstrained=True,
+        **common,
+    )
+    drawn = trace["sample_stats"].to_dataset()["unconstrained_draw"].values
+    coordinates = affine(drawn.reshape(-1, drawn.shape[-1]))
+    learnt = _shape_of(coordinates)
+    return learnt, _one_of(learnt.inverse(coordinates)), tuning + draws
+
+
+def _run(bound: Any, **settings: Any) -> xr.DataTree:
     import nutpie
-    from threadpoolctl import threadpool_limits
 
-    # Chains run side by side; a gradient is too small for BLAS to share among further threads.
-    with threadpool_limits(limits=1):
-        return nutpie.sample(
-            bound,
-            chains=chains,
-            cores=min(chains, os.cpu_count() or 1),
-            seed=seed,
-            save_warmup=False,
-            progress_bar=progressbar,
-            **settings,
-        )
+    return nutpie.sample(bound, save_warmup=False, **settings)
+
+
+def _all_cores() -> int:
+    # Those this process may use, which in a container are often fewer than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _scattered(size: int) -> Callable[[int], Array]:

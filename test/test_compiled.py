@@ -1,0 +1,176 @@
+"""One compilation for a structure: in a process, in a fleet, and on a machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fits import QUIET, small_config, small_subject
+
+from pymc_toolkit.engines import get_engine
+from pymc_toolkit.engines.bayesian import compiled, scalar_text
+from pymc_toolkit.engines.bayesian.compiled import Affine
+from pymc_toolkit.fleets.disturbances import StabilityPlan
+from pymc_toolkit.fleets.holdout import run_holdout
+from pymc_toolkit.fleets.recovery import run_recovery
+from pymc_toolkit.fleets.stability import run_stability
+from pymc_toolkit.model_spec import ModelSpec, Sampling
+
+pytestmark = pytest.mark.usefixtures("convergence_is_not_the_point")
+
+SUBJECT = small_subject(spec=ModelSpec(lag_max=3, time_varying_media=True))
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Structures that were compiled, or taken from the machine's cache, in this process."""
+    made: list[str] = []
+    make = compiled._make
+
+    def counted(structure: Any, arrays: Any) -> Any:
+        made.append(structure.digest())
+        return make(structure, arrays)
+
+    monkeypatch.setattr(compiled, "_compiled", type(compiled._compiled)())
+    monkeypatch.setattr(compiled, "_make", counted)
+    return made
+
+
+def test_a_recovery_fleet_of_twenty_compiles_once(compilations: list[str]) -> None:
+    fleet = run_recovery(SUBJECT, 20, "prior", QUIET)
+    assert len(fleet.finished) == 20
+    assert len(compilations) == 1
+    # They are different fits all the same.
+    means = [float(member.fit.posterior["intercept"].mean()) for member in fleet]
+    assert len(set(means)) == 20
+
+
+def test_holdouts_of_three_lengths_compile_once(compilations: list[str]) -> None:
+    fleet = run_holdout(SUBJECT, [4, 8, 12], "last", None, QUIET)
+    assert [member.job.trained_on for member in fleet.finished] == [36, 32, 28]
+    assert len(compilations) == 1
+
+
+def test_a_stability_fleet_compiles_once(compilations: list[str]) -> None:
+    """Whatever the lengths of its windows."""
+    fleet = run_stability(SUBJECT, StabilityPlan(2, 1, 0.05, 1, None, None), QUIET)
+    assert len(fleet.finished) == 6
+    assert len(compilations) == 1
+
+
+def test_another_client_of_the_same_structure_compiles_nothing(compilations: list[str]) -> None:
+    spec, few = ModelSpec(lag_max=3), Sampling(draws=10, tune=10, chains=1)
+    engine = get_engine("bayesian")
+    draws = [
+        engine.fit(small_config(periods, seed=seed).model_data, spec, few, False).posterior
+        for periods, seed in ((40, 0), (52, 1))
+    ]
+    assert len(compilations) == 1
+    assert not np.allclose(draws[0]["intercept"], draws[1]["intercept"])
+    engine.fit(small_config(40, n_channels=3).model_data, spec, few, False)
+    assert len(compilations) == 2
+
+
+def test_few_compiled_models_are_kept(compilations: list[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(compiled, "_make", lambda structure, arrays: structure)
+    monkeypatch.setattr(compiled, "_KEPT", 2)
+    structures = [
+        compiled.Structure(ModelSpec(lag_max=lag), n_channels=1, n_controls=0) for lag in (1, 2, 3)
+    ]
+    for structure in (*structures, structures[1], structures[0]):
+        assert compiled.compiled_model(structure, {}) is structure
+    assert list(compiled._compiled.values()) == [structures[1], structures[0]]
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from fits import small_config
+from pymc_toolkit.engines import get_engine
+from pymc_toolkit.model_spec import ModelSpec, Sampling
+
+data, spec = small_config(40).model_data, ModelSpec(lag_max=2)
+fit = get_engine("bayesian").fit(data, spec, Sampling(draws=50, tune=300, chains=2), False)
+np.save(sys.argv[1], fit.posterior["saturation_lam"].values)
+print("pymc" in sys.modules)
+"""
+
+
+def test_a_machine_that_has_the_program_needs_no_pymc(tmp_path: Path) -> None:
+    """And the process that compiled it draws the same, to the last bit, as those that find it."""
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
+    imported = []
+    for name in ("first", "second"):
+        run = subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / f"{name}.npy")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        imported.append(run.stdout.split()[-1])
+    assert imported == ["True", "False"]
+    assert len(list((tmp_path / "cache" / "programs").glob("model_*.py"))) == 1
+    np.testing.assert_array_equal(np.load(tmp_path / "first.npy"), np.load(tmp_path / "second.npy"))
+
+
+@pytest.mark.usefixtures("compilations")
+def test_a_graph_that_loops_cannot_express_is_compiled_by_nutpie(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is the same model: given the same point, the same density and parameters."""
+    import numba
+
+    from pymc_toolkit.engines.bayesian.graph import Structure, graph_data
+
+    config = small_config(30, controls=False)
+    spec = ModelSpec(lag_max=2)
+    arrays = graph_data(config.model_data, spec)
+    structure = Structure.of(config.model_data, spec)
+    usual = compiled.compiled_model(structure, arrays)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.delitem(scalar_text._CALLS, "Sigmoid")
+    compiled._compiled.clear()
+    other = compiled.compiled_model(structure, arrays)
+    assert not list(tmp_path.rglob("model_*.py"))
+    n = usual.start.size
+    affine = Affine(usual.start - 0.5 * usual.level, np.eye(n) + 0.1 * np.tri(n, k=-1))
+    points = np.random.default_rng(0).normal(0, 0.2, (3, n))
+    ours, theirs = (
+        evaluated(m.bind(arrays, affine, lambda _: points[0]), points) for m in (usual, other)
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8)
+    few = Sampling(draws=20, tune=250, chains=2)
+    fit = get_engine("bayesian").fit(config.model_data, spec, few, False)
+    assert set(fit.posterior.data_vars) == {
+        "intercept",
+        "adstock_alpha",
+        "saturation_lam",
+        "saturation_alpha",
+        "y_sigma",
+    }
+    assert fit.posterior["saturation_lam"].dims == ("chain", "draw", "channel")
+
+
+def evaluated(bound: Any, points: np.ndarray) -> np.ndarray:
+    """Density and gradient of what nutpie samples, called as nutpie calls it."""
+    import ctypes
+
+    kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
+    density = kind(bound.compiled_logp_func.address)
+    rows = []
+    for point in points:
+        gradient, value = np.zeros(point.size), np.zeros(1)
+        arrays = (point, gradient, value, bound.user_data)
+        assert density(point.size, *(array.ctypes.data for array in arrays)) == 0
+        rows.append(np.concatenate([value, gradient]))
+    return np.array(rows)
