@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from pymc_toolkit.prior_checks import checked_overrides, warn_of_hopeless_priors
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
 from pymc_toolkit.storage import SavedModel
+
+if TYPE_CHECKING:
+    from pymc_marketing.mmm import MMM
 
 logger = logging.getLogger(__name__)
 
@@ -426,6 +429,19 @@ class PymcModel(FleetMethods):
         config = self.config.refreshed(new_data)
         spec = _with_priors(self.spec, self.spec.prior_overrides, config)
         return Subject(config, self._engine.name, spec, settings)
+
+    def to_pymc_marketing(self) -> MMM:
+        """The same model as an object of pymc-marketing, built on this client's scaled data.
+
+        It is not fitted. Its media and controls are scaled, its target is in original units.
+
+        Returns
+        -------
+        pymc_marketing.mmm.MMM
+        """
+        from pymc_toolkit.engines.bayesian.build import build_mmm
+
+        return build_mmm(self.config.model_data, self.spec)
 
     def save(self, path: str | Path) -> Path:
         """Write the fitted model to one file, without any code in it.

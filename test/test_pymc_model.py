@@ -707,3 +707,14 @@ def test_wrong_kinds_of_options_are_refused_by_name(options: dict[str, Any]) -> 
     (name,) = options
     with pytest.raises(SpecificationError, match=name):
         PymcModel(client.data, "revenue", "date_week", client.channel_names, lag_max=3, **options)
+
+
+def test_the_same_model_as_an_object_of_pymc_marketing(fitted: Any) -> None:
+    """Built on the scaled data, with the names and priors of that package."""
+    mmm = fitted.model.to_pymc_marketing()
+    names = {variable.name for variable in mmm.model.free_RVs}
+    ours = set(fitted.model.idata["posterior"].data_vars) - {"media_temporal_latent_multiplier"}
+    assert names == ours - {"intercept"} | {"intercept_contribution"}
+    np.testing.assert_array_equal(
+        mmm.model["channel_data"].get_value(), fitted.model.config.model_data.scaled("media").values
+    )

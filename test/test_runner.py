@@ -22,6 +22,7 @@ from pymc_toolkit.exceptions import (
     SavedModelError,
     SpecificationError,
 )
+from pymc_toolkit.fleets import runner
 from pymc_toolkit.fleets.holdout import HoldoutFleet, run_holdout
 from pymc_toolkit.fleets.job import Job, Subject, fit_key
 from pymc_toolkit.fleets.runner import Running, run_jobs
@@ -185,7 +186,7 @@ def test_workers_change_neither_results_nor_their_order(
     alone = [member.summary() for member in run_jobs(jobs(4), QUIET)]
     threads = set()
 
-    def slow_first(data: Any, spec: Any, sampling: Sampling, progressbar: bool = True) -> Any:
+    def slow_first(data: Any, spec: Any, sampling: Sampling, *_options: Any) -> Any:
         threads.add(threading.get_ident())
         if sampling.random_seed == jobs(4)[0].sampling.random_seed:
             others.wait(timeout=20)
@@ -326,3 +327,22 @@ def test_a_member_from_a_checkpoint_says_the_same(fake_sampler: Install, tmp_pat
     assert isinstance(again, HoldoutFleet)
     assert again.summary() == first.summary()
     assert again.verdict() == first.verdict()
+
+
+@pytest.mark.parametrize(("at_once", "share"), [(1, None), (2, 4), (3, 2), (16, 1)])
+def test_members_share_the_cores(
+    fake_sampler: Install, monkeypatch: pytest.MonkeyPatch, at_once: int, share: int | None
+) -> None:
+    """Together they use those that there are, and a single one uses all of them."""
+    sampler = fake_sampler()
+    monkeypatch.setattr(runner, "cpu_count", lambda: 8)
+    with joblib.parallel_config(backend="threading", n_jobs=at_once):
+        run_jobs(jobs(4), QUIET)
+    assert sampler.cores == [share] * 4
+
+
+def test_a_single_member_uses_all_cores(fake_sampler: Install) -> None:
+    sampler = fake_sampler()
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        run_jobs(jobs(1), QUIET)
+    assert sampler.cores == [None]

@@ -138,12 +138,13 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
     """
     # One behind the other, whatever their past: sums go with the order in memory.
     media = np.ascontiguousarray(data.scaled("media").transpose(DATE, CHANNEL).values)
-    lagged = np.zeros((spec.lag_max, *media.shape))
+    # Dates lie closest: they are many, and loops over them fill the processor's registers.
+    lagged = np.zeros((spec.lag_max, *media.T.shape))
     for lag in range(min(spec.lag_max, len(media))):
-        lagged[lag, lag:] = media[: len(media) - lag]
+        lagged[lag, :, lag:] = media.T[:, : len(media) - lag]
     arrays: dict[str, tuple[tuple[str, ...], Array]] = {
         "target_data": ((DATE,), data.scaled("target").values),
-        "media_data": ((LAG, DATE, CHANNEL), lagged),
+        "media_data": ((LAG, CHANNEL, DATE), lagged),
         **_usual_media(media),
     }
     if data.controls:
@@ -251,19 +252,21 @@ def _media(
         }
         for prefix in ("adstock_", "saturation_")
     }
-    # In one piece for all lags: (lag, 1, channel).
     kernel = spec.adstock_component.kernel(spec.lag_max, by_prefix["adstock_"], xp=pt)
-    carried = (kernel.T[:, None, :] * data["media_data"]).sum(axis=0)
+    # All lags in one piece, of shape (lag, channel, date).
+    carried = (kernel.T[:, :, None] * data["media_data"]).sum(axis=0)
     curve, parameters = spec.saturation_component, by_prefix["saturation_"]
+    by_channel = {name: value[:, None] for name, value in parameters.items()}
     if curve.amplitude is None:
-        return curve.response(carried, xp=pt, **parameters).sum(axis=1)
-    amplitude = parameters.pop(curve.amplitude)
-    share = curve.response(carried, xp=pt, **parameters, **{curve.amplitude: 1.0})
+        return curve.response(carried, xp=pt, **by_channel).sum(axis=0)
+    amplitude = by_channel.pop(curve.amplitude)
+    share = curve.response(carried, xp=pt, **by_channel, **{curve.amplitude: 1.0})
+    del parameters[curve.amplitude]
     name = f"saturation_{curve.amplitude}"
     usual = curve.response(data["media_usual"], xp=pt, **parameters, **{curve.amplitude: 1.0})
     average = usual * data["media_duty"]
     unit_responses[name] = average if prior_dims(priors[name]) else average.sum()
-    return (amplitude * share).sum(axis=1)
+    return (amplitude * share).sum(axis=0)
 
 
 def _multiplier(

@@ -17,6 +17,8 @@ from pymc_toolkit.engines.bayesian.memory import Memory, View
 from pymc_toolkit.engines.bayesian.scalar_text import HELPERS
 from pymc_toolkit.names import DATE
 
+# Operations whose results are never negative.
+_POSITIVE = {"Exp", "Sigmoid", "Softplus", "Sqr"}
 _HEAD = '''"""Written by pymc_toolkit; delete it, and it is made anew."""
 
 from math import exp, expm1, erf, erfc, isfinite, isinf, isnan, lgamma, log, log1p, sqrt, tanh
@@ -81,7 +83,7 @@ def program_text(structure: Structure, graph: Graph) -> str:
     }
     lines = [f"{name} = {value!r}" for name, value in about.items()]
     helpers = [
-        f"\n@njit(**OPTIONS)\ndef {name}(x):\n{INDENT}{body}\n" for name, body in HELPERS.items()
+        f"\n@njit(**OPTIONS)\ndef {head}:\n{INDENT}{body}\n" for head, body in HELPERS.items()
     ]
     first, constants_of_density = _density(density, layout)
     second, constants_of_parameters = _parameters(list(named.values()), layout)
@@ -159,6 +161,7 @@ def _density(density: Any, layout: _Layout) -> tuple[str, list[str]]:
     simple = rewrite_graph(
         density, include=["canonicalize", "stabilize", "local_remove_check_parameter"]
     )
+    simple = without_certain_choices(list(layout.memories), simple)
     gradients = pt.grad(simple, list(layout.pieces))
     loops, (value, *slopes) = _loops([simple, *gradients], layout)
     n = layout.n_dim
@@ -223,6 +226,54 @@ def simplified(inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
     # Rewriting adds some, of lengths that agree by construction.
     _drop_checks(graph)
     return graph
+
+
+def without_certain_choices(inputs: Sequence[Any], output: Any) -> Any:
+    """A graph without the branches that its values cannot take.
+
+    Densities ask whether a value lies in their support, where its transform has just put it.
+
+    Parameters
+    ----------
+    inputs : sequence of Variable
+    output : Variable
+
+    Returns
+    -------
+    Variable
+    """
+    from pytensor.graph.fg import FunctionGraph
+
+    graph = FunctionGraph(list(inputs), [output], clone=False)
+    for node in graph.toposort():
+        if _operation(node.outputs[0]) == "Switch" and node in graph.apply_nodes:
+            condition, chosen, _ = node.inputs
+            if _is_certain(condition) and chosen.type == node.outputs[0].type:
+                graph.replace(node.outputs[0], chosen)
+    return graph.outputs[0]
+
+
+def _is_certain(condition: Any) -> bool:
+    """Whether a condition holds for all values: of signs, and of what lies between 0 and 1."""
+    operation = _operation(condition)
+    if operation == "AND":
+        return all(_is_certain(part) for part in condition.owner.inputs)
+    if operation not in ("GE", "LE"):
+        return False
+    value, bound = condition.owner.inputs
+    limit = getattr(bound, "data", None)
+    if limit is None or np.size(limit) != 1:
+        return False
+    kinds = _POSITIVE if operation == "GE" else {"Sigmoid"}
+    return _operation(value) in kinds and float(np.ravel(limit)[0]) == (operation == "LE")
+
+
+def _operation(variable: Any) -> str:
+    """Name of the elementwise operation that makes a variable."""
+    node = variable.owner
+    while node is not None and type(node.op).__name__ == "DimShuffle":
+        node = node.inputs[0].owner
+    return type(getattr(node.op, "scalar_op", None)).__name__ if node is not None else ""
 
 
 def _drop_checks(graph: Any) -> None:

@@ -1,0 +1,153 @@
+"""The pilot run and what it leads to: the same posterior, sooner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pytest
+import xarray as xr
+from fits import small_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pymc_toolkit.engines import get_engine
+from pymc_toolkit.engines.bayesian import sampling as module
+from pymc_toolkit.engines.bayesian.build import build_mmm
+from pymc_toolkit.engines.bayesian.compiled import Affine, CompiledModel
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import ModelSpec, Sampling
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def plain_run(data: ModelData, spec: ModelSpec) -> xr.Dataset:
+    """A long run of pymc-marketing's own graph, in its own coordinates, by nutpie alone."""
+    import nutpie
+    from pymc.model.transform.optimization import freeze_dims_and_data
+
+    model = freeze_dims_and_data(build_mmm(data, spec).model)
+    names = [variable.name for variable in model.free_RVs]
+    compiled = nutpie.compile_pymc_model(model, var_names=names)
+    trace = nutpie.sample(
+        compiled, draws=3000, tune=1500, chains=4, seed=9, target_accept=0.95, progress_bar=False
+    )
+    return trace["posterior"].to_dataset().rename(intercept_contribution="intercept")
+
+
+def test_the_posterior_is_that_of_a_long_plain_run() -> None:
+    """Every quantile of every parameter, within Monte Carlo error."""
+    data, spec = small_config(40, seed=3).model_data, ModelSpec(lag_max=3)
+    theirs = plain_run(data, spec)
+    run = Sampling(draws=3000, tune=1500, chains=4, target_accept=0.95, random_seed=1)
+    ours = get_engine("bayesian").fit(data, spec, run, progressbar=False).posterior
+    theirs = theirs.assign_coords(channel=ours["channel"], control=ours["control"])
+    distances = []
+    for name in ours.data_vars:
+        for level in QUANTILES:
+            both = [posterior[name] for posterior in (ours, theirs)]
+            values = [draws.quantile(level, ("chain", "draw")) for draws in both]
+            errors = [az.mcse(draws, method="quantile", prob=level) for draws in both]
+            spread = np.sqrt(errors[0].to_numpy() ** 2 + errors[1].to_numpy() ** 2)
+            distances.append(((values[0] - values[1]).to_numpy() / spread).ravel())
+    z = np.concatenate(distances)
+    assert z.size == 5 * (1 + 1 + 1 + 3 * 2)
+    assert abs(z).max() < 4.5
+    assert np.sqrt((z**2).mean()) < 1.5
+
+
+@given(st.integers(1, 6), st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_an_affine_map_and_back(size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    factor = np.tril(rng.normal(size=(size, size))) + 3 * np.eye(size)
+    affine = Affine(rng.normal(size=size), factor)
+    points = rng.normal(size=(5, size))
+    np.testing.assert_allclose(affine.inverse(affine(points)), points, atol=1e-9)
+    np.testing.assert_allclose(affine(affine.inverse(points[0])), points[0], atol=1e-9)
+
+
+def test_the_shape_of_draws_is_their_mean_and_covariance() -> None:
+    rng = np.random.default_rng(0)
+    mix = np.array([[2.0, 0, 0], [1.9, 0.3, 0], [0, 0, 1e-3]])
+    draws = 5 + rng.normal(size=(4000, 3)) @ mix.T
+    shape = module._shape_of(draws)
+    np.testing.assert_allclose(shape.centre, 5, atol=0.15)
+    found, true = shape.factor @ shape.factor.T, mix @ mix.T
+    units = np.sqrt(np.outer(np.diag(true), np.diag(true)))
+    np.testing.assert_allclose(found / units, true / units, atol=0.1)
+    assert np.array_equal(shape.factor, np.tril(shape.factor))
+    # With fewer draws than dimensions, and with one that never moved, it is still a shape.
+    few = np.column_stack([rng.normal(size=(4, 6)), np.ones(4)])
+    assert np.isfinite(np.linalg.inv(module._shape_of(few).factor)).all()
+
+
+class _Recorded:
+    """Stands in for nutpie: remembers what it was asked, and returns draws of its own."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.calls: list[Mapping[str, Any]] = []
+        self.bound: list[Any] = []
+
+    def __call__(self, bound: Any, **given: Any) -> xr.DataTree:
+        self.calls.append(given)
+        self.bound.append(bound)
+        shape = (given["chains"], given["draws"])
+        drawn = np.random.default_rng(0).normal(1.0, 2.0, (*shape, self.size))
+        dims = ("chain", "draw")
+        stats = {"unconstrained_draw": ((*dims, "x"), drawn), "text": (dims, np.full(shape, None))}
+        posterior = {"a": (dims, drawn[..., 0]), "b": (dims, drawn[..., 1])}
+        return xr.DataTree.from_dict(
+            {"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(stats)}
+        )
+
+
+@pytest.mark.parametrize(
+    ("tune", "pilot", "left"), [(1000, (400, 400), 200), (200, (80, 80), 40), (199, None, 199)]
+)
+def test_tune_is_all_that_is_thrown_away(
+    monkeypatch: pytest.MonkeyPatch, tune: int, pilot: tuple[int, int] | None, left: int
+) -> None:
+    recorded = _Recorded(2)
+    monkeypatch.setattr(module, "_run", recorded)
+    model = CompiledModel(("a",), np.zeros(2), np.ones(2), lambda *given: given)
+    arrays = {"target_data": (("date",), np.full(5, np.e))}
+    run = Sampling(draws=30, tune=tune, chains=3, target_accept=0.97, random_seed=5)
+    posterior, stats = module.sample(model, arrays, run, progressbar=False, cores=1)
+    *first, last = recorded.calls
+    assert [(call["tune"], call["draws"]) for call in first] == ([pilot] if pilot else [])
+    assert (last["tune"], last["draws"], last["chains"]) == (left, 30, 3)
+    assert last["target_accept"] == 0.97
+    assert {call["cores"] for call in recorded.calls} == {1}
+    assert len({call["seed"] for call in recorded.calls}) == len(recorded.calls)
+    assert set(posterior.data_vars) == {"a"}
+    assert "text" not in stats
+    # The run begins where the pilot ended, in units of what that found.
+    _, affine, start = recorded.bound[-1]
+    expected = (2.0, 2.0) if pilot else (1.0, 0.0)
+    np.testing.assert_allclose(affine.centre, expected if pilot else (1, 1), atol=0.3)
+    np.testing.assert_array_equal(start(7), start(7))
+    assert not np.array_equal(start(7), start(8))
+
+
+def test_the_first_guess_knows_the_size_of_the_target() -> None:
+    model = CompiledModel(("a",), np.array([0.5, -3.0]), np.array([0.0, 1.0]), lambda *_: None)
+    for target, expected in (
+        ([0.2, 0.4], np.log(0.3)),
+        # Where the target is negative on average there is no logarithm, but a size.
+        ([-5.0, 1.0], np.log(0.05)),
+    ):
+        affine = model.first_guess({"target_data": (("date",), np.array(target))})
+        np.testing.assert_allclose(affine.centre, [0.5, -3 + expected])
+        np.testing.assert_array_equal(affine.factor, np.eye(2))
+
+
+def test_cores_change_nothing_but_the_time() -> None:
+    data, spec = small_config(30).model_data, ModelSpec(lag_max=2)
+    run = Sampling(draws=30, tune=250, chains=3, random_seed=2)
+    engine = get_engine("bayesian")
+    one, two = (engine.fit(data, spec, run, False, cores).posterior for cores in (1, 2))
+    xr.testing.assert_identical(one.drop_attrs(), two.drop_attrs())
