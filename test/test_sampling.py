@@ -13,12 +13,15 @@ from fits import small_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pymc_toolkit.components.time_varying import basis_scales, usual_scale
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.bayesian import sampling as module
 from pymc_toolkit.engines.bayesian.build import build_mmm
 from pymc_toolkit.engines.bayesian.compiled import Affine, CompiledModel
+from pymc_toolkit.engines.bayesian.graph import Structure, centring
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
+from pymc_toolkit.priors import hsgp_config
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -84,6 +87,60 @@ def test_the_shape_of_draws_is_their_mean_and_covariance() -> None:
     assert np.isfinite(np.linalg.inv(module._shape_of(few).factor)).all()
 
 
+SMOOTH = Structure(ModelSpec(lag_max=2, time_varying_media=True), n_channels=1, n_controls=0)
+
+
+def stub_model(start: np.ndarray, level: np.ndarray, **pieces: tuple[int, int]) -> CompiledModel:
+    return CompiledModel(SMOOTH, ("a",), pieces, start, level, lambda *given: given)
+
+
+def test_coefficients_are_centred_as_far_as_the_data_determine_them() -> None:
+    """Those that the data know get power one, those that they do not get zero, others between."""
+    name = "media_temporal_latent_multiplier"
+    rng = np.random.default_rng(0)
+    n, frequencies = 4000, np.array([0.01, 0.01, 0.01])
+    eta, ls = rng.lognormal(-2, 0.3, n), rng.lognormal(1.6, 0.3, n)
+    config = hsgp_config(SMOOTH.priors["media_tvp_config"])
+    scales = basis_scales(frequencies, config, eta, ls)
+    # Known from the data alone, from the prior alone, and from both alike.
+    usual = np.exp(np.log(scales).mean())
+    known = np.full(n, 2 * usual) + rng.normal(0, 0.01 * usual, n)
+    unknown = rng.normal(0, scales[:, 1])
+    both = rng.normal(usual, usual / np.sqrt(2), n)
+    offsets = np.column_stack([known, unknown, both]) / scales
+    values = {"eta": eta, "ls": ls, "hsgp_coefs_offset": offsets}
+    dims = {"hsgp_coefs_offset": ("chain", "draw", "m")}
+    posterior = xr.Dataset(
+        {
+            f"{name}_raw_{key}": (dims.get(key, ("chain", "draw")), value[None])
+            for key, value in values.items()
+        }
+    )
+    arrays = {
+        f"{name}_frequencies": (("m",), frequencies),
+        centring(name): (("m",), np.full(3, 0.3)),
+    }
+    model = stub_model(np.zeros(4), np.zeros(4), **{f"{name}_raw_hsgp_coefs_offset": (1, 4)})
+    before = np.full((n, 4), 7.0)
+    after_arrays, after = module._centred(model, arrays, posterior, before)
+    power = after_arrays[centring(name)][1]
+    np.testing.assert_allclose(power, [1, 0, 0.5], atol=0.12)
+    np.testing.assert_array_equal(arrays[centring(name)][1], 0.3)
+    assert (before == 7).all()
+    assert (after[:, 0] == 7).all()
+    expected = offsets * (scales / usual_scale(config)) ** power
+    np.testing.assert_allclose(after[:, 1:], expected)
+
+
+def test_models_without_smooth_multipliers_are_left_as_they_are() -> None:
+    points = np.ones((2, 3))
+    arrays, coordinates = module._centred(
+        stub_model(np.zeros(3), np.zeros(3)), {"target_data": ((), points)}, xr.Dataset(), points
+    )
+    assert set(arrays) == {"target_data"}
+    np.testing.assert_array_equal(coordinates, points)
+
+
 class _Recorded:
     """Stands in for nutpie: remembers what it was asked, and returns draws of its own."""
 
@@ -113,7 +170,7 @@ def test_tune_is_all_that_is_thrown_away(
 ) -> None:
     recorded = _Recorded(2)
     monkeypatch.setattr(module, "_run", recorded)
-    model = CompiledModel(("a",), np.zeros(2), np.ones(2), lambda *given: given)
+    model = stub_model(np.zeros(2), np.ones(2))
     arrays = {"target_data": (("date",), np.full(5, np.e))}
     run = Sampling(draws=30, tune=tune, chains=3, target_accept=0.97, random_seed=5)
     posterior, stats = module.sample(model, arrays, run, progressbar=False, cores=1)
@@ -134,7 +191,7 @@ def test_tune_is_all_that_is_thrown_away(
 
 
 def test_the_first_guess_knows_the_size_of_the_target() -> None:
-    model = CompiledModel(("a",), np.array([0.5, -3.0]), np.array([0.0, 1.0]), lambda *_: None)
+    model = stub_model(np.array([0.5, -3.0]), np.array([0.0, 1.0]))
     for target, expected in (
         ([0.2, 0.4], np.log(0.3)),
         # Where the target is negative on average there is no logarithm, but a size.

@@ -146,6 +146,12 @@ def basis_scales(
     return eta[..., None] * xp.sqrt(density)
 
 
+def usual_scale(config: HSGPConfig) -> float:
+    """The first coefficient's standard deviation at average amplitude and length scale."""
+    eta, ls = np.array(1 / config.eta_lam), np.array(config.ls_mu)
+    return float(basis_scales(np.zeros(1), config, eta, ls)[0])
+
+
 def _latent_process(
     time: Array, middle: float, config: HSGPConfig, eta: Array, ls: Array, offsets: Array
 ) -> Array:

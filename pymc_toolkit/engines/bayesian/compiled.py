@@ -75,8 +75,11 @@ class CompiledModel:
 
     Parameters
     ----------
+    structure : Structure
     names : tuple of str
         Variables that the posterior has.
+    pieces : Mapping of str to (int, int)
+        First coordinate of each free variable, and the one after its last.
     start, level : ndarray of shape (coordinate,)
         See :class:`pymc_toolkit.engines.bayesian.coordinates.Coordinates`.
     bind : callable
@@ -84,7 +87,9 @@ class CompiledModel:
         start from.
     """
 
+    structure: Structure
     names: tuple[str, ...]
+    pieces: Mapping[str, tuple[int, int]]
     start: Array
     level: Array
     bind: Callable[[Arrays, Affine, Callable[[int], Array]], Any]
@@ -124,8 +129,8 @@ def _make(structure: Structure, arrays: Arrays) -> CompiledModel:
             _write(path, program_text(structure, graph))
         except UnknownOperationError as error:
             logger.info("Compiling the model's graph itself, which takes longer: %s.", error)
-            return _through_pymc(graph)
-    return _from_module(_module(path))
+            return _through_pymc(structure, graph)
+    return _from_module(structure, _module(path))
 
 
 @cache
@@ -179,7 +184,7 @@ class _Function:
     owner: Any
 
 
-def _from_module(module: ModuleType) -> CompiledModel:
+def _from_module(structure: Structure, module: ModuleType) -> CompiledModel:
     start, level = np.array(module.START), np.array(module.LEVEL)
     density, parameters = (
         _Function(getattr(module, name).address, module) for name in ("density", "parameters")
@@ -220,10 +225,10 @@ def _from_module(module: ModuleType) -> CompiledModel:
             _coords={**coords, "unconstrained_parameter": pd.RangeIndex(start.size)},
         )
 
-    return CompiledModel(tuple(module.NAMES), start, level, bind)
+    return CompiledModel(structure, tuple(module.NAMES), module.PIECES, start, level, bind)
 
 
-def _through_pymc(graph: Graph) -> CompiledModel:
+def _through_pymc(structure: Structure, graph: Graph) -> CompiledModel:
     """Let nutpie compile the graph: it knows all that PyTensor's numba backend knows."""
     import nutpie
     import pymc as pm
@@ -235,11 +240,12 @@ def _through_pymc(graph: Graph) -> CompiledModel:
         centre = pm.Data("affine_centre", np.zeros(size))
         factor = pm.Data("affine_factor", np.eye(size))
         whole = centre + factor @ point
-        pieces, offset = {}, 0
-        for piece in coordinates.pieces.values():
-            length = int(np.prod(piece.type.shape, dtype=int))
-            part = whole[offset : offset + length].reshape(piece.type.shape)
-            pieces[piece], offset = part, offset + length
+        pieces, places, offset = {}, {}, 0
+        for value, piece in coordinates.pieces.items():
+            end = offset + int(np.prod(piece.type.shape, dtype=int))
+            pieces[piece] = whole[offset:end].reshape(piece.type.shape)
+            places[model.values_to_rvs[value].name] = (offset, end)
+            offset = end
         from pytensor.graph.replace import graph_replace
 
         pm.Potential("density", graph_replace(density_graph(graph, coordinates), pieces))
@@ -255,4 +261,6 @@ def _through_pymc(graph: Graph) -> CompiledModel:
         given |= {"affine_centre": affine.centre, "affine_factor": affine.factor}
         return replace(compiled.with_data(**given), initial_point_func=first)
 
-    return CompiledModel(tuple(named), coordinates.start, coordinates.level, bind)
+    return CompiledModel(
+        structure, tuple(named), places, coordinates.start, coordinates.level, bind
+    )

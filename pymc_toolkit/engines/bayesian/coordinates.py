@@ -18,7 +18,8 @@ logarithm of the determinant of ``(v, v_0) -> (logarithms of the parts, of the b
 
 The coefficients of a smooth multiplier are standard normal before the data, whose product with
 their scale the data then know: neither alone is easy to sample. The product with a power of the
-scale between none (non-centred) and one (centred) is.
+scale between none (non-centred) and one (centred) is; which power is data, so that a pilot can
+tell.
 
 Priors and likelihood are those of the graph: only the variables that are sampled differ.
 """
@@ -37,8 +38,6 @@ from pymc_toolkit.engines.bayesian.graph import Graph
 _BEND = 10.0
 # What share of the level the parts claim where sampling starts.
 _FIRST_SHARE = 0.5
-# How far coefficients are centred; without it, steps that suit most are too large for some.
-_CENTRED = 0.3
 INTERCEPT = "intercept"
 
 
@@ -106,12 +105,11 @@ def choose_coordinates(graph: Graph) -> Coordinates:
             values[value] = pieces[value] + log_factor - pt.log(unit)
             start[value] = np.full_like(start[value], np.log(_FIRST_SHARE / count))
             level[value] = np.ones_like(start[value])
-    for name, (scale, usual) in graph.scales.items():
+    for name, centred in graph.centrings.items():
         value = _value(model, name)
-        relative = model.replace_rvs_by_values([pt.log(scale / usual)])
-        relative = graph_replace(relative, pieces, strict=False)[0]
-        values[value] = pieces[value] * pt.exp(-_CENTRED * relative)
-        log_jacobian = log_jacobian - _CENTRED * relative.sum()
+        shift = graph_replace(model.replace_rvs_by_values([centred]), pieces, strict=False)[0]
+        values[value] = pieces[value] * pt.exp(-shift)
+        log_jacobian = log_jacobian - shift.sum()
     return Coordinates(
         pieces,
         values,

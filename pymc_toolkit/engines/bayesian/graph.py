@@ -21,6 +21,7 @@ from pymc_toolkit.components.time_varying import (
     elapsed_share,
     fourier_modes,
     trend_basis,
+    usual_scale,
 )
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, digest_of
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 _SIMPLE = {"dist", "kwargs", "dims"}
 LAG = "lag"
 _SIZE_OF_DARK = 0.01
+# How far coefficients are centred before their posterior has been seen.
+_HALFWAY = 0.3
 
 
 @dataclass(frozen=True)
@@ -113,14 +116,15 @@ class Graph:
     unit_responses : Mapping of str to Variable
         By variable: the average size, over the window, of what one unit of it adds to the target.
         Of the amplitude of the channels and of the effect of the controls.
-    scales : Mapping of str to (Variable, float)
-        By variable of standardised coefficients: their standard deviation, and what it usually is.
+    centrings : Mapping of str to Variable
+        By variable of standardised coefficients: the logarithm of their standard deviation,
+        relative to what is usual, times how far they are centred.
     """
 
     model: pm.Model
     inputs: Mapping[str, tuple[Any, tuple[str, ...]]]
     unit_responses: Mapping[str, Any]
-    scales: Mapping[str, tuple[Any, float]]
+    centrings: Mapping[str, Any]
 
 
 def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Array]]:
@@ -161,6 +165,7 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
             basis, frequencies = basis_functions(time, time.mean(), hsgp_config(priors[prior]))
             arrays[f"{multiplier}_basis"] = ((DATE, dim), basis)
             arrays[f"{multiplier}_frequencies"] = ((dim,), frequencies)
+            arrays[centring(multiplier)] = ((dim,), np.full(frequencies.size, _HALFWAY))
     if spec.yearly_seasonality:
         modes = fourier_modes(data.dates, spec.yearly_seasonality)
         arrays["season_basis"] = ((DATE, FOURIER_MODE), modes)
@@ -170,6 +175,11 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
     return {
         name: (dims, np.ascontiguousarray(values, float)) for name, (dims, values) in arrays.items()
     }
+
+
+def centring(multiplier: str) -> str:
+    """Name of the array that says how far coefficients are centred, from 0 to 1."""
+    return f"{multiplier}_centring"
 
 
 def _usual_media(media: Array) -> dict[str, tuple[tuple[str, ...], Array]]:
@@ -208,14 +218,16 @@ def build_graph(structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...]
         data = {name: variable for name, (variable, _) in inputs.items()}
         make = _VariableMaker(structure.sizes)
         unit_responses: dict[str, Any] = {}
-        scales: dict[str, tuple[Any, float]] = {}
+        centrings: dict[str, Any] = {}
 
         earned = _media(make, structure, data, unit_responses)
         if spec.time_varying_media:
-            earned = earned * _multiplier(make, MEDIA_MULTIPLIER, structure, data, scales)
+            earned = earned * _multiplier(make, MEDIA_MULTIPLIER, structure, data, centrings)
         baseline = make("intercept", priors["intercept"])
         if spec.time_varying_intercept:
-            baseline = baseline * _multiplier(make, INTERCEPT_MULTIPLIER, structure, data, scales)
+            baseline = baseline * _multiplier(
+                make, INTERCEPT_MULTIPLIER, structure, data, centrings
+            )
         expected = baseline + earned
         for name, array in (
             ("gamma_control", "control_data"),
@@ -230,7 +242,7 @@ def build_graph(structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...]
             shared = not prior_dims(priors["gamma_control"])
             unit_responses["gamma_control"] = unit.sum() if shared else unit
         _likelihood(make, priors["likelihood"], expected, data["target_data"])
-    return Graph(model, inputs, unit_responses, scales)
+    return Graph(model, inputs, unit_responses, centrings)
 
 
 def _media(
@@ -274,7 +286,7 @@ def _multiplier(
     name: str,
     structure: Structure,
     data: Mapping[str, Any],
-    scales: dict[str, tuple[Any, float]],
+    centrings: dict[str, Any],
 ) -> Any:
     """A smooth multiplier over time that averages one."""
     import pytensor.tensor as pt
@@ -284,8 +296,7 @@ def _multiplier(
         make(variable, prior) for variable, prior in smooth_priors(name, config).items()
     )
     scale = basis_scales(data[f"{name}_frequencies"], config, eta, ls, xp=pt)
-    usual = basis_scales(np.zeros(1), config, np.array(1 / config.eta_lam), np.array(config.ls_mu))
-    scales[offsets.name] = scale, float(usual[0])
+    centrings[offsets.name] = data[centring(name)] * pt.log(scale / usual_scale(config))
     latent = pt.softplus(pt.dot(data[f"{name}_basis"], offsets * scale))
     return latent / latent.mean()
 

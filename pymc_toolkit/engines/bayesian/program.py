@@ -78,6 +78,7 @@ def program_text(structure: Structure, graph: Graph) -> str:
             for name, variable in named.items()
         ],
         "DIMS": dims,
+        "PIECES": layout.places(graph),
         "START": coordinates.start.tolist(),
         "LEVEL": coordinates.level.tolist(),
     }
@@ -151,6 +152,12 @@ class _Layout:
             f"{INDENT * 2}total += data[{1 + n} + i * {n} + j] * point[j]",
             f"{INDENT}u[i] = total",
         ]
+
+    def places(self, graph: Graph) -> dict[str, tuple[int, int]]:
+        """First coordinate of each free variable, and the one after its last."""
+        ends = [*self.offsets[1:], self.n_dim]
+        names = [graph.model.values_to_rvs[value].name for value in graph.model.value_vars]
+        return dict(zip(names, zip(self.offsets, ends, strict=True), strict=True))
 
 
 def _density(density: Any, layout: _Layout) -> tuple[str, list[str]]:

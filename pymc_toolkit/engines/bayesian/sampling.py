@@ -10,9 +10,12 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.time_varying import basis_scales, usual_scale
 from pymc_toolkit.engines.bayesian.compiled import Affine, Arrays, CompiledModel
+from pymc_toolkit.engines.bayesian.graph import centring
 from pymc_toolkit.model_spec import Sampling
 from pymc_toolkit.names import CHANGEPOINT, CHANNEL, CONTROL
+from pymc_toolkit.priors import SMOOTH_PRIORS, hsgp_config, smooth_priors
 
 # Shares of the draws thrown away: to tune the pilot, to learn from it, and to tune the run.
 _PILOT_TUNE, _PILOT_DRAWS = 0.4, 0.4
@@ -56,7 +59,7 @@ def sample(
     # Chains run side by side, and a gradient is too small for BLAS to share among further threads.
     # Sums over a number of threads that depends on the machine would also round otherwise.
     with threadpool_limits(limits=1):
-        affine, first, used = _learn_shape(model, arrays, sampling.tune, seeds[0], common)
+        arrays, affine, first, used = _learn(model, arrays, sampling.tune, seeds[0], common)
         trace = _run(
             model.bind(arrays, affine, first),
             tune=sampling.tune - used,
@@ -74,14 +77,14 @@ def sample(
     return trace["posterior"].to_dataset()[list(model.names)], stats[kept]
 
 
-def _learn_shape(
+def _learn(
     model: CompiledModel, arrays: Arrays, tune: int, seed: int, common: Mapping[str, int]
-) -> tuple[Affine, Callable[[int], Array], int]:
-    """Where to sample, where to start there, and how many draws a chain that took."""
+) -> tuple[Arrays, Affine, Callable[[int], Array], int]:
+    """In which coordinates to sample, where to start, and how many draws a chain that took."""
     affine = model.first_guess(arrays)
     first = _scattered(affine.centre.size)
     if tune < _FEWEST_FOR_PILOT:
-        return affine, first, 0
+        return arrays, affine, first, 0
     tuning, draws = int(tune * _PILOT_TUNE), int(tune * _PILOT_DRAWS)
     trace = _run(
         model.bind(arrays, affine, first),
@@ -95,8 +98,39 @@ def _learn_shape(
     )
     drawn = trace["sample_stats"].to_dataset()["unconstrained_draw"].values
     coordinates = affine(drawn.reshape(-1, drawn.shape[-1]))
+    arrays, coordinates = _centred(model, arrays, trace["posterior"].to_dataset(), coordinates)
     learnt = _shape_of(coordinates)
-    return learnt, _one_of(learnt.inverse(coordinates)), tuning + draws
+    return arrays, learnt, _one_of(learnt.inverse(coordinates)), tuning + draws
+
+
+def _centred(
+    model: CompiledModel, arrays: Arrays, posterior: xr.Dataset, coordinates: Array
+) -> tuple[Arrays, Array]:
+    """Centre each coefficient of a smooth multiplier as far as the data determine it.
+
+    Where the data alone would leave a coefficient a standard deviation of ``e`` and its prior is of
+    ``s``, ``s² / (s² + e²)`` is a good power [1]_. The variance of what is left after the data is
+    that of the prior times ``e² / (s² + e²)``.
+
+    References
+    ----------
+    .. [1] Gorinova, Moore, Hoffman (2020). Automatic reparameterisation of probabilistic programs.
+    """
+    arrays, coordinates = dict(arrays), coordinates.copy()
+    for multiplier, prior in SMOOTH_PRIORS.items():
+        if centring(multiplier) not in arrays:
+            continue
+        config = hsgp_config(model.structure.priors[prior])
+        eta, ls, offsets = (posterior[name].values for name in smooth_priors(multiplier, config))
+        frequencies = arrays[f"{multiplier}_frequencies"][1]
+        scales = basis_scales(frequencies, config, eta, ls).reshape(-1, frequencies.size)
+        standard = offsets.reshape(scales.shape)
+        before = np.exp(2 * np.log(scales).mean(axis=0))
+        power = np.clip(1 - (standard * scales).var(axis=0) / before, 0, 1)
+        arrays[centring(multiplier)] = (arrays[centring(multiplier)][0], power)
+        place = slice(*model.pieces[f"{multiplier}_raw_hsgp_coefs_offset"])
+        coordinates[:, place] = standard * (scales / usual_scale(config)) ** power
+    return arrays, coordinates
 
 
 def _run(bound: Any, **settings: Any) -> xr.DataTree:
