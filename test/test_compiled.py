@@ -174,3 +174,52 @@ def evaluated(bound: Any, points: np.ndarray) -> np.ndarray:
         assert density(point.size, *(array.ctypes.data for array in arrays)) == 0
         rows.append(np.concatenate([value, gradient]))
     return np.array(rows)
+
+
+@pytest.fixture
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiled, "_compiled", type(compiled._compiled)())
+    return tmp_path / "programs"
+
+
+def test_a_damaged_program_is_made_anew(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(compiled, "program_text", lambda *_: "NAMES = ['whole']")
+    monkeypatch.setattr(compiled, "_from_module", lambda _, module: module.NAMES)
+    config, spec = small_config(30), ModelSpec(lag_max=2)
+    arrays = compiled_arrays(config, spec)
+    structure = compiled.Structure.of(config.model_data, spec)
+    assert compiled._make(structure, arrays) == ["whole"]
+    (path,) = own_cache.glob("model_*.py")
+    path.write_text("NAMES = [", encoding="utf-8")
+    assert compiled._make(structure, arrays) == ["whole"]
+    assert "damaged" in caplog.text
+    assert path.read_text(encoding="utf-8") == "NAMES = ['whole']"
+
+
+def compiled_arrays(config: Any, spec: ModelSpec) -> Any:
+    from pymc_toolkit.engines.bayesian.graph import graph_data
+
+    return graph_data(config.model_data, spec)
+
+
+def test_without_a_cache_folder_a_process_keeps_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file in the folder's place, or somebody else's folder, which must not be run."""
+    import numba
+
+    compiled._folder_of_this_process.cache_clear()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file"))
+    own = compiled.cache_folder()
+    assert own.is_dir()
+    assert own == compiled.cache_folder()
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    assert compiled.cache_folder() == tmp_path / "programs"
+    monkeypatch.setattr(compiled, "_user", lambda _: -1)
+    assert compiled.cache_folder() != tmp_path / "programs"

@@ -27,8 +27,16 @@ HIERARCHICAL = {
     ),
     "gamma_control": plain("Normal", {"mu": 0, "sigma": 1}),
 }
+LISTS = {
+    "saturation_lam": plain("Uniform", {"lower": [0.1, 0.2], "upper": [5.0, 6.0]}, "channel"),
+    "gamma_control": plain("Normal", {"mu": 0, "sigma": plain("HalfNormal", {"sigma": 1})}),
+}
 CASES = {
     **STRUCTURES,
+    "lists of hyperparameters that transforms take": (
+        ModelSpec(lag_max=4, prior_overrides=LISTS),
+        True,
+    ),
     "hyperpriors, real intercept, shared control, StudentT": (
         ModelSpec(lag_max=3, prior_overrides=HIERARCHICAL),
         True,

@@ -206,3 +206,39 @@ def test_unknown_operations_are_refused() -> None:
         computed(lambda a, b, v: pt.cumsum(v), A, B, V)
     with pytest.raises(UnknownOperationError, match="no text is known for gammainc"):
         computed(lambda a, b, v: pt.gammainc(v, 1.5), A, B, V)
+
+
+def test_a_length_scale_that_leaves_no_high_frequencies_has_a_density(as_python: Any) -> None:
+    """With a squared exponential their scales are zero in the numbers of a machine."""
+    override = {"media_tvp_config": {"cov_func": "ExpQuad"}}
+    spec = ModelSpec(lag_max=2, time_varying_media=True, prior_overrides=override)
+    data, _ = windows(False)
+    data = data.window(None, 20)
+    structure = Structure.of(data, spec)
+    program = as_python(program_text(structure, build_graph(structure, graph_data(data, spec))))
+    n = len(program.START)
+    point, gradient, value = np.array(program.START), np.zeros(n), np.zeros(1)
+    place = program.PIECES["media_temporal_latent_multiplier_raw_ls"][0]
+    memory = memory_of(data, spec, np.zeros(n), np.eye(n))
+    for length in (1.0, 16.0, 200.0):
+        point[place] = np.log(length)
+        with np.errstate(all="ignore"):
+            assert program.density(n, point, gradient, value, memory) == 0
+
+
+def test_parts_that_claim_next_to_nothing_have_a_smooth_density(as_python: Any) -> None:
+    spec = ModelSpec(lag_max=2)
+    data, _ = windows(False)
+    structure = Structure.of(data, spec)
+    program = as_python(program_text(structure, build_graph(structure, graph_data(data, spec))))
+    n = len(program.START)
+    memory = memory_of(data, spec, np.zeros(n), np.eye(n))
+    place = slice(*program.PIECES["saturation_alpha"])
+    densities, slopes = [], []
+    for log_contribution in (-35.0, -35.1, -60.0):
+        point, gradient, value = np.array(program.START), np.zeros(n), np.zeros(1)
+        point[place] = log_contribution
+        assert program.density(n, point, gradient, value, memory) == 0
+        densities.append(value[0])
+        slopes.append(gradient[place].sum())
+    assert (densities[0] - densities[1]) / 0.1 == pytest.approx(slopes[0], rel=1e-6)

@@ -329,7 +329,7 @@ def test_a_member_from_a_checkpoint_says_the_same(fake_sampler: Install, tmp_pat
     assert again.verdict() == first.verdict()
 
 
-@pytest.mark.parametrize(("at_once", "share"), [(1, None), (2, 4), (3, 2), (16, 1)])
+@pytest.mark.parametrize(("at_once", "share"), [(1, None), (2, 4), (3, 2), (16, 2)])
 def test_members_share_the_cores(
     fake_sampler: Install, monkeypatch: pytest.MonkeyPatch, at_once: int, share: int | None
 ) -> None:

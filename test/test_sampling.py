@@ -13,7 +13,7 @@ from fits import small_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymc_toolkit.components.time_varying import basis_scales, usual_scale
+from pymc_toolkit.components.time_varying import basis_scales, log_relative
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.bayesian import sampling as module
 from pymc_toolkit.engines.bayesian.build import build_mmm
@@ -128,7 +128,7 @@ def test_coefficients_are_centred_as_far_as_the_data_determine_them() -> None:
     np.testing.assert_array_equal(arrays[centring(name)][1], 0.3)
     assert (before == 7).all()
     assert (after[:, 0] == 7).all()
-    expected = offsets * (scales / usual_scale(config)) ** power
+    expected = offsets * np.exp(power * log_relative(scales, config))
     np.testing.assert_allclose(after[:, 1:], expected)
 
 

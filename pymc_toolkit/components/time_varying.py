@@ -22,6 +22,7 @@ import pandas as pd
 from pymc_toolkit.arrays import Array
 
 DAYS_IN_YEAR = 365.25
+_LEAST_SCALE, _LEAST_DENSITY = 1e-6, 1e-200
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,26 @@ def basis_scales(
     ndarray of shape (..., m)
     """
     density = SPECTRAL_DENSITIES[config.cov_func](xp, frequencies, ls[..., None])
-    return eta[..., None] * xp.sqrt(density)
+    # The root of a density that is zero in the numbers of a machine has no derivative.
+    return eta[..., None] * xp.sqrt(density + _LEAST_DENSITY)
 
 
-def usual_scale(config: HSGPConfig) -> float:
-    """The first coefficient's standard deviation at average amplitude and length scale."""
+def log_relative(scales: Array, config: HSGPConfig, xp: Any = np) -> Array:
+    """Logarithm of scales over the usual one, that of average amplitude and length scale.
+
+    It is bounded from below: scales of high frequencies may be zero.
+
+    Parameters
+    ----------
+    scales : ndarray
+        As :func:`basis_scales` gives them.
+    config : HSGPConfig
+    xp : module
+        ``numpy`` or ``pytensor.tensor``.
+    """
     eta, ls = np.array(1 / config.eta_lam), np.array(config.ls_mu)
-    return float(basis_scales(np.zeros(1), config, eta, ls)[0])
+    usual = float(basis_scales(np.zeros(1), config, eta, ls)[0])
+    return xp.log(scales / usual + _LEAST_SCALE)
 
 
 def _latent_process(

@@ -125,9 +125,7 @@ def _finished(
     jobs: Sequence[Job], n_jobs: int | None, progressbar: bool
 ) -> Iterator[tuple[Job, Fit | Failure]]:
     """Jobs with their outcomes, as soon as the backend hands them over."""
-    if len(jobs) < 2:
-        n_jobs = 1
-    cores = _cores_for_each(n_jobs)
+    cores = _cores_for_each(len(jobs), n_jobs)
     calls = [delayed(_attempt)(i, job, progressbar, cores) for i, job in enumerate(jobs)]
     for number, outcome in _in_parallel(calls, n_jobs):
         yield jobs[number], outcome
@@ -147,10 +145,10 @@ def _in_parallel(
             yield from parallel(round_)
 
 
-def _cores_for_each(n_jobs: int | None) -> int | None:
+def _cores_for_each(members: int, n_jobs: int | None) -> int | None:
     """Cores that each member may use, so that all together use those that there are."""
-    at_once = effective_n_jobs(n_jobs)
-    if at_once == 1:
+    at_once = min(members, effective_n_jobs(n_jobs))
+    if at_once < 2:
         return None
     backend, _ = get_active_backend()
     # A cluster's workers are counted by core; here members share the cores of one machine.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkdtemp
+from threading import Lock
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -35,10 +38,11 @@ logger = logging.getLogger(__name__)
 Arrays = Mapping[str, tuple[tuple[str, ...], Array]]
 
 _KEPT = 8
-_PACKAGES = ("numba", "numpy", "pymc", "pytensor")
+_PACKAGES = ("numba", "numpy", "pymc", "pytensor", "pymc-extras", "pymc-marketing")
 # Modules whose text decides that of a program.
-_SOURCES = ("engines/bayesian", "components", "priors.py", "names.py")
+_SOURCES = ("engines/bayesian", "components", "priors.py", "names.py", "model_spec.py")
 _compiled: OrderedDict[str, CompiledModel] = OrderedDict()
+_one_at_a_time = Lock()
 
 
 @dataclass(frozen=True)
@@ -111,25 +115,32 @@ def compiled_model(structure: Structure, arrays: Arrays) -> CompiledModel:
         Of any client with that structure.
     """
     key = structure.digest()
-    if key not in _compiled:
-        _compiled[key] = _make(structure, arrays)
-        while len(_compiled) > _KEPT:
-            _compiled.popitem(last=False)
-    _compiled.move_to_end(key)
-    return _compiled[key]
+    with _one_at_a_time:
+        if key not in _compiled:
+            _compiled[key] = _make(structure, arrays)
+            while len(_compiled) > _KEPT:
+                _compiled.popitem(last=False)
+        _compiled.move_to_end(key)
+        return _compiled[key]
 
 
 def _make(structure: Structure, arrays: Arrays) -> CompiledModel:
     """Take a structure's program from the cache, or write and compile it."""
     key = hashlib.sha256(f"{structure.digest()} {_makers()}".encode()).hexdigest()[:32]
     path = cache_folder() / f"model_{key}.py"
-    if not path.is_file():
-        graph = build_graph(structure, arrays)
+    if path.is_file():
         try:
-            _write(path, program_text(structure, graph))
-        except UnknownOperationError as error:
-            logger.info("Compiling the model's graph itself, which takes longer: %s.", error)
-            return _through_pymc(structure, graph)
+            return _from_module(structure, _module(path))
+        except Exception:  # noqa: BLE001 - a damaged file may raise anything; it is made anew
+            logger.warning("The compiled model in %s is damaged; it is made anew.", path)
+            for damaged in (path, *path.parent.glob(f"**/{path.stem}*")):
+                damaged.unlink(missing_ok=True)
+    graph = build_graph(structure, arrays)
+    try:
+        _write(path, program_text(structure, graph))
+    except UnknownOperationError as error:
+        logger.info("Compiling the model's graph itself, which takes longer: %s.", error)
+        return _through_pymc(structure, graph)
     return _from_module(structure, _module(path))
 
 
@@ -148,14 +159,30 @@ def _makers() -> str:
 
 
 def cache_folder() -> Path:
-    """Folder of programs, made if it is not there."""
+    """Folder of programs, made if it is not there; one of this process where that is impossible."""
     import numba
     from platformdirs import user_cache_path
 
     settings: Any = numba.config
     folder = Path(settings.CACHE_DIR or user_cache_path("pymc_toolkit")) / "programs"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What lies there is run: it has to be this user's own.
+        if os.access(folder, os.W_OK) and folder.stat().st_uid == _user(folder):
+            return folder
+    except OSError:
+        pass
+    return _folder_of_this_process(folder)
+
+
+def _user(folder: Path) -> int:
+    return os.getuid() if hasattr(os, "getuid") else folder.stat().st_uid
+
+
+@cache
+def _folder_of_this_process(instead_of: Path) -> Path:
+    logger.info("Compiled models cannot be kept in %s; each process compiles its own.", instead_of)
+    return Path(mkdtemp(prefix="pymc_toolkit_"))
 
 
 def _write(path: Path, text: str) -> None:
@@ -172,7 +199,10 @@ def _module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     # numba stores the code of functions of known modules at a fraction of the time.
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[name]
     return module
 
 

@@ -148,5 +148,6 @@ def _division(claimed: Any) -> tuple[Any, Any, Any]:
     whole = np.log1p(np.exp(_BEND))
     share = pt.softplus(room) / whole
     log_slope = np.log(_BEND / whole) - pt.softplus(-room)
-    log_factor = pt.log((1 - share) / claimed)
-    return pt.log(share), log_slope, log_factor
+    # 1 - share, without the cancellation where next to nothing is claimed.
+    rest = -pt.log1p(pt.expm1(-_BEND * claimed) / (1 + np.exp(-_BEND))) / whole
+    return pt.log(share), log_slope, pt.log(rest / claimed)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from pymc_toolkit.components.time_varying import (
     basis_scales,
     elapsed_share,
     fourier_modes,
+    log_relative,
     trend_basis,
-    usual_scale,
 )
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, digest_of
@@ -76,13 +77,13 @@ class Structure:
         """The structure of a client's model."""
         return cls(spec, len(data.channels), len(data.controls))
 
-    @property
+    @cached_property
     def priors(self) -> dict[str, PlainPrior]:
         """Priors by name. Where a basis ends is data, since it goes with the window."""
         # Any length would do here: only the basis depends on it.
         return resolve(self.spec, 1, bool(self.n_controls))
 
-    @property
+    @cached_property
     def sizes(self) -> dict[str, int]:
         """Length of every dim but the date."""
         priors = self.priors
@@ -296,7 +297,7 @@ def _multiplier(
         make(variable, prior) for variable, prior in smooth_priors(name, config).items()
     )
     scale = basis_scales(data[f"{name}_frequencies"], config, eta, ls, xp=pt)
-    centrings[offsets.name] = data[centring(name)] * pt.log(scale / usual_scale(config))
+    centrings[offsets.name] = data[centring(name)] * log_relative(scale, config, xp=pt)
     latent = pt.softplus(pt.dot(data[f"{name}_basis"], offsets * scale))
     return latent / latent.mean()
 

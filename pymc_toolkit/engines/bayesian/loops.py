@@ -84,9 +84,14 @@ class LoopText:
     nodes : sequence of Apply
         In an order in which they can be computed.
     inputs : Mapping of Variable to Memory
+    prefix : str
+        Of the names of constants, which several functions of one module share.
     """
 
-    def __init__(self, nodes: Sequence[Any], inputs: Mapping[Any, Memory]) -> None:
+    def __init__(
+        self, nodes: Sequence[Any], inputs: Mapping[Any, Memory], prefix: str = ""
+    ) -> None:
+        self._prefix = prefix
         self.constants: dict[str, np.ndarray] = {}
         self._views = {variable: View.whole(memory) for variable, memory in inputs.items()}
         self._groups: list[_Group] = []
@@ -129,7 +134,7 @@ class LoopText:
             text = repr(float(array.ravel()[0]))
             text = f"({text})" if text.startswith("-") else text
             return View.whole(Memory(text, (ONE,) * array.ndim, is_scalar=True))
-        name = f"constant_{len(self.constants)}"
+        name = f"{self._prefix}constant_{len(self.constants)}"
         self.constants[name] = array
         return View.whole(Memory(name, tuple(str(size) for size in array.shape)))
 

@@ -21,7 +21,7 @@ from pymc_toolkit.names import DATE
 _POSITIVE = {"Exp", "Sigmoid", "Softplus", "Sqr"}
 _HEAD = '''"""Written by pymc_toolkit; delete it, and it is made anew."""
 
-from math import exp, expm1, erf, erfc, isfinite, isinf, isnan, lgamma, log, log1p, sqrt, tanh
+from math import exp, expm1, erf, erfc, isfinite, isinf, isnan, lgamma, log, log1p, nan, sqrt, tanh
 
 from numba import cfunc, njit
 from numba.types import CPointer, float64, int64, uint64
@@ -30,7 +30,7 @@ from numpy import array, empty, inf
 OPTIONS = {
     "cache": True,
     "error_model": "numpy",
-    # All that does not assume that there are no infinities.
+    # Without nnan and ninf: infinities and what is no number are relied on.
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
 '''
@@ -170,7 +170,7 @@ def _density(density: Any, layout: _Layout) -> tuple[str, list[str]]:
     )
     simple = without_certain_choices(list(layout.memories), simple)
     gradients = pt.grad(simple, list(layout.pieces))
-    loops, (value, *slopes) = _loops([simple, *gradients], layout)
+    loops, (value, *slopes) = _loops([simple, *gradients], layout, "density_")
     n = layout.n_dim
     lines = [*layout.preamble, *loops.lines(), f"g = empty({n})"]
     for offset, piece, slope in zip(layout.offsets, layout.pieces, slopes, strict=True):
@@ -188,25 +188,25 @@ def _density(density: Any, layout: _Layout) -> tuple[str, list[str]]:
         "value[0] = result",
         "return 0 if isfinite(result) else 4",
     ]
-    return _function(_DENSITY, lines), _constants(loops, "density")
+    return _function(_DENSITY, lines), _constants(loops)
 
 
 def _parameters(values: Sequence[Any], layout: _Layout) -> tuple[str, list[str]]:
     """The function that gives the parameters of the model."""
-    loops, views = _loops(values, layout)
+    loops, views = _loops(values, layout, "parameters_")
     lines = [*layout.preamble, *loops.lines()]
     offset = 0
     for view in views:
         lines += _copied(view, "values", offset, view.dims)
         offset += int(np.prod([int(dim) for dim in view.dims], dtype=int))
-    return _function(_PARAMETERS, [*lines, "return 0"]), _constants(loops, "parameters")
+    return _function(_PARAMETERS, [*lines, "return 0"]), _constants(loops)
 
 
-def _loops(outputs: Sequence[Any], layout: _Layout) -> tuple[LoopText, list[View]]:
+def _loops(outputs: Sequence[Any], layout: _Layout, prefix: str) -> tuple[LoopText, list[View]]:
     """Put a graph into loops, and say where its outputs are."""
     simple = simplified(list(layout.memories), outputs)
     memories = dict(zip(simple.inputs, layout.memories.values(), strict=True))
-    loops = LoopText(simple.toposort(), memories)
+    loops = LoopText(simple.toposort(), memories, prefix)
     return loops, [loops.read(output) for output in simple.outputs]
 
 
@@ -300,7 +300,7 @@ def _function(head: str, lines: Sequence[str]) -> str:
     return head + "\n".join(INDENT + line for line in lines) + "\n"
 
 
-def _constants(loops: LoopText, prefix: str) -> list[str]:
+def _constants(loops: LoopText) -> list[str]:
     return [
         f"{name} = array({values.ravel().tolist()})" for name, values in loops.constants.items()
     ]

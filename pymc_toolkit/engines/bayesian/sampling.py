@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.arrays import Array
-from pymc_toolkit.components.time_varying import basis_scales, usual_scale
+from pymc_toolkit.components.time_varying import basis_scales, log_relative
 from pymc_toolkit.engines.bayesian.compiled import Affine, Arrays, CompiledModel
 from pymc_toolkit.engines.bayesian.graph import centring
 from pymc_toolkit.model_spec import Sampling
@@ -125,11 +125,12 @@ def _centred(
         frequencies = arrays[f"{multiplier}_frequencies"][1]
         scales = basis_scales(frequencies, config, eta, ls).reshape(-1, frequencies.size)
         standard = offsets.reshape(scales.shape)
-        before = np.exp(2 * np.log(scales).mean(axis=0))
-        power = np.clip(1 - (standard * scales).var(axis=0) / before, 0, 1)
+        relative = log_relative(scales, config)
+        left = (standard * np.exp(relative)).var(axis=0) / np.exp(2 * relative.mean(axis=0))
+        power = np.clip(1 - left, 0, 1)
         arrays[centring(multiplier)] = (arrays[centring(multiplier)][0], power)
         place = slice(*model.pieces[f"{multiplier}_raw_hsgp_coefs_offset"])
-        coordinates[:, place] = standard * (scales / usual_scale(config)) ** power
+        coordinates[:, place] = standard * np.exp(power * relative)
     return arrays, coordinates
 
 
@@ -140,12 +141,12 @@ def _run(bound: Any, **settings: Any) -> xr.DataTree:
 
 
 def _all_cores() -> int:
-    # Those this process may use, which in a container are often fewer than the machine has.
+    # Those that this process may run on.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _scattered(size: int) -> Callable[[int], Array]:
-    """Points around zero, far enough apart for chains that agree to prove something."""
+    """Points around zero, well apart: a pilot whose chains part leaves their traces in the run."""
     return lambda seed: np.random.default_rng(seed).uniform(-1, 1, size)
 
 

@@ -64,7 +64,9 @@ HELPERS = {
     "softplus(x)": "return max(x, 0.0) + log1p(exp(-abs(x)))",
     "log1mexp(x)": "return log(-expm1(x)) if x > -0.6931471805599453 else log1p(-exp(x))",
     "sign(x)": "return 1.0 if x > 0 else (-1.0 if x < 0 else x)",
-    "digamma(x)": """shift = 0.0
+    "digamma(x)": """if not x > 0.0:
+        return nan
+    shift = 0.0
     while x < 6.0:
         shift -= 1.0 / x
         x += 1.0
