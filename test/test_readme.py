@@ -26,8 +26,8 @@ def test_snippets_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sampler = FakeSampler()
 
-    def few_draws(data, spec, sampling, progressbar=True):
-        return sampler(data, spec, replace(sampling, draws=20, chains=2), progressbar)
+    def few_draws(data, spec, sampling, *options):
+        return sampler(data, spec, replace(sampling, draws=20, chains=2), *options)
 
     monkeypatch.setattr(BayesianEngine, "fit", staticmethod(few_draws))
     scope: dict[str, object] = {}
