@@ -341,8 +341,9 @@ def test_members_share_the_cores(
     assert sampler.cores == [share] * 4
 
 
-def test_a_single_member_uses_all_cores(fake_sampler: Install) -> None:
+def test_a_single_member_stays_in_this_process_and_uses_all_cores(fake_sampler: Install) -> None:
+    """A worker would not know the sampler that stands in here."""
     sampler = fake_sampler()
-    with joblib.parallel_config(backend="threading", n_jobs=2):
+    with joblib.parallel_config(backend="loky", n_jobs=2):
         run_jobs(jobs(1), QUIET)
     assert sampler.cores == [None]

@@ -134,6 +134,8 @@ def _finished(
 def _in_parallel(
     calls: Sequence[object], n_jobs: int | None
 ) -> Iterable[tuple[int, Fit | Failure]]:
+    if len(calls) < 2:
+        n_jobs = 1
     options = {"n_jobs": n_jobs, "batch_size": 1, "max_nbytes": None}
     backend, _ = get_active_backend()
     if backend.supports_return_generator:
