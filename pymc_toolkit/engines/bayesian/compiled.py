@@ -270,12 +270,11 @@ def _through_pymc(structure: Structure, graph: Graph) -> CompiledModel:
         centre = pm.Data("affine_centre", np.zeros(size))
         factor = pm.Data("affine_factor", np.eye(size))
         whole = centre + factor @ point
-        pieces, places, offset = {}, {}, 0
-        for value, piece in coordinates.pieces.items():
-            end = offset + int(np.prod(piece.type.shape, dtype=int))
-            pieces[piece] = whole[offset:end].reshape(piece.type.shape)
-            places[model.values_to_rvs[value].name] = (offset, end)
-            offset = end
+        places = coordinates.places(graph)
+        pieces = {
+            piece: whole[slice(*place)].reshape(piece.type.shape)
+            for piece, place in zip(coordinates.pieces.values(), places.values(), strict=True)
+        }
         from pytensor.graph.replace import graph_replace
 
         pm.Potential("density", graph_replace(density_graph(graph, coordinates), pieces))

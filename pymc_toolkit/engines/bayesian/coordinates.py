@@ -66,6 +66,15 @@ class Coordinates:
     start: np.ndarray
     level: np.ndarray
 
+    def places(self, graph: Graph) -> dict[str, tuple[int, int]]:
+        """First coordinate of each free variable, and the one after its last."""
+        found, first = {}, 0
+        for value, piece in self.pieces.items():
+            end = first + int(np.prod(piece.type.shape, dtype=int))
+            found[graph.model.values_to_rvs[value].name] = (first, end)
+            first = end
+        return found
+
 
 def choose_coordinates(graph: Graph) -> Coordinates:
     """Choose coordinates for a graph; where its priors do not allow the above, its own.

@@ -63,10 +63,9 @@ def program_text(structure: Structure, graph: Graph) -> str:
         If the graph holds an operation that cannot be turned into loops.
     """
     coordinates = choose_coordinates(graph)
-    pieces = list(coordinates.pieces.values())
     density = density_graph(graph, coordinates)
     named = named_values(graph, coordinates)
-    layout = _Layout(structure, graph, pieces)
+    layout = _Layout(structure, graph, coordinates)
     with_dims = graph.model.named_vars_to_dims.items()
     dims = {name: tuple(dims) for name, dims in with_dims if dims and name in named}
     about = {
@@ -78,7 +77,7 @@ def program_text(structure: Structure, graph: Graph) -> str:
             for name, variable in named.items()
         ],
         "DIMS": dims,
-        "PIECES": layout.places(graph),
+        "PIECES": coordinates.places(graph),
         "START": coordinates.start.tolist(),
         "LEVEL": coordinates.level.tolist(),
     }
@@ -128,13 +127,12 @@ class _Layout:
     after the other.
     """
 
-    def __init__(self, structure: Structure, graph: Graph, pieces: Sequence[Any]) -> None:
-        self.pieces = pieces
-        sizes = [int(np.prod(piece.type.shape, dtype=int)) for piece in pieces]
-        self.offsets = [int(offset) for offset in np.cumsum([0, *sizes[:-1]])]
-        self.n_dim = sum(sizes)
+    def __init__(self, structure: Structure, graph: Graph, coordinates: Coordinates) -> None:
+        self.pieces = list(coordinates.pieces.values())
+        self.offsets = [first for first, _ in coordinates.places(graph).values()]
+        self.n_dim = coordinates.start.size
         self.memories: dict[Any, Memory] = {}
-        for piece, offset in zip(pieces, self.offsets, strict=True):
+        for piece, offset in zip(self.pieces, self.offsets, strict=True):
             self.memories[piece] = Memory("u", _lengths(piece), str(offset))
         self.preamble = ["n_date = int(data[0])"]
         end = str(1 + self.n_dim + self.n_dim**2)
@@ -152,12 +150,6 @@ class _Layout:
             f"{INDENT * 2}total += data[{1 + n} + i * {n} + j] * point[j]",
             f"{INDENT}u[i] = total",
         ]
-
-    def places(self, graph: Graph) -> dict[str, tuple[int, int]]:
-        """First coordinate of each free variable, and the one after its last."""
-        ends = [*self.offsets[1:], self.n_dim]
-        names = [graph.model.values_to_rvs[value].name for value in graph.model.value_vars]
-        return dict(zip(names, zip(self.offsets, ends, strict=True), strict=True))
 
 
 def _density(density: Any, layout: _Layout) -> tuple[str, list[str]]:
