@@ -15,13 +15,14 @@ import xarray as xr
 from pymc_toolkit import storage
 from pymc_toolkit.analysis import contributions as contributions_analysis
 from pymc_toolkit.analysis import variables
-from pymc_toolkit.analysis.diagnostics import Convergence, convergence, warn_unless_converged
+from pymc_toolkit.analysis.diagnostics import warn_unless_converged
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.costs import checked_costs
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
+from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleet_methods import FleetMethods
 from pymc_toolkit.fleets.job import Subject
@@ -195,7 +196,7 @@ class PymcModel(FleetMethods):
     @property
     def convergence(self) -> Convergence:
         """R-hat, effective sample sizes and divergences of the fit."""
-        return convergence(self._fitted())
+        return self._fitted().convergence
 
     def fit(
         self,
@@ -510,7 +511,7 @@ class PymcModel(FleetMethods):
         predicted = to_original(self._engine.observe(fit, expected, sampling.random_seed))
         fit.idata["posterior_predictive"] = xr.DataTree(predicted.to_dataset(name="y"))
         fit.idata["fit_data"] = xr.DataTree(_fit_data(covariates, target))
-        warn_unless_converged(convergence(fit))
+        warn_unless_converged(fit.convergence)
         logger.info("Sampling completed.")
         return fit
 

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from fits import fake_fit, small_data
 
-from pymc_toolkit.analysis.diagnostics import convergence, prior_against_posterior
+from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.model_spec import ModelSpec
 
 SMOOTH = ModelSpec(lag_max=2, time_varying_media=True)
@@ -18,7 +18,7 @@ SMOOTH = ModelSpec(lag_max=2, time_varying_media=True)
 
 def test_every_readable_scalar_is_judged_by_its_own_numbers() -> None:
     fit = fake_fit(spec=SMOOTH, draws=100, diverging=3, depth=7)
-    result = convergence(fit)
+    result = fit.convergence
     posterior = fit.posterior
     names = set(result.table["variable"])
     assert names == {n for n in posterior.data_vars if not n.endswith("_hsgp_coefs_offset")}
@@ -40,7 +40,7 @@ def test_every_readable_scalar_is_judged_by_its_own_numbers() -> None:
 def test_the_worst_decides() -> None:
     apart = np.random.default_rng(0).normal(1, 0.01, (2, 500, 2))
     apart[1, :, 1] += 1
-    result = convergence(fake_fit(draws=500, fixed={"saturation_lam": apart}))
+    result = fake_fit(draws=500, fixed={"saturation_lam": apart}).convergence
     worst = result.worst().iloc[0]
     assert (worst["variable"], worst["coordinate"]) == ("saturation_lam", "channel_2_cost")
     assert result.r_hat == worst["r_hat"] > 1.5
@@ -54,16 +54,21 @@ def test_the_worst_decides() -> None:
 
 @pytest.mark.parametrize(
     ("options", "converged"),
-    [({"draws": 800}, True), ({"draws": 100}, False), ({"draws": 800, "diverging": 1}, False)],
+    [
+        ({"draws": 800}, True),
+        ({"draws": 100}, False),
+        ({"draws": 800, "diverging": 1}, True),
+        ({"draws": 800, "diverging": 2}, False),
+    ],
 )
 def test_each_limit_counts(options: dict[str, int], converged: bool) -> None:
     """Independent draws: only their number, or a divergence, can fail."""
-    result = convergence(fake_fit(**options))
+    result = fake_fit(**options).convergence
     assert result.converged is converged
 
 
 def test_a_single_chain_cannot_be_judged() -> None:
-    result = convergence(fake_fit(chains=1, draws=2000))
+    result = fake_fit(chains=1, draws=2000).convergence
     assert np.isnan(result.r_hat)
     assert not result.converged
 
@@ -71,7 +76,7 @@ def test_a_single_chain_cannot_be_judged() -> None:
 def test_draws_that_are_not_numbers_do_not_pass() -> None:
     broken = np.random.default_rng(0).normal(1, 0.1, (2, 800, 2))
     broken[0, 5, 0] = np.nan
-    result = convergence(fake_fit(draws=800, fixed={"saturation_lam": broken}))
+    result = fake_fit(draws=800, fixed={"saturation_lam": broken}).convergence
     assert not result.converged
     assert np.isnan(result.r_hat)
     assert np.isnan(result.ess_bulk)

@@ -109,6 +109,6 @@ def test_lagged_media_start_cold() -> None:
     data, _ = windows(False)
     media = data.scaled("media").values
     lagged = graph_data(data, ModelSpec(lag_max=3))["media_data"][1]
-    np.testing.assert_array_equal(lagged[0], media.T)
-    np.testing.assert_array_equal(lagged[2, :, 2:], media.T[:, :-2])
-    assert (lagged[2, :, :2] == 0).all()
+    np.testing.assert_array_equal(lagged[:, 0], media.T)
+    np.testing.assert_array_equal(lagged[:, 2, 2:], media.T[:, :-2])
+    assert (lagged[:, 2, :2] == 0).all()

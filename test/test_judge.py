@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from pymc_toolkit.analysis.diagnostics import Convergence
+from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.fleets.judge import (
     judge_convergence,
     judge_convergence_of,
@@ -35,6 +35,8 @@ def chains(r_hat: float = 1.0, ess: float = 900.0, divergences: int = 0) -> Conv
         ({"r_hat": 1.05}, "review"),
         ({"r_hat": 1.051}, "fail"),
         ({"r_hat": NAN}, "fail"),
+        ({"divergences": 1}, "pass"),
+        ({"divergences": 2}, "review"),
         ({"divergences": 10}, "review"),
         ({"divergences": 11}, "fail"),
         ({"ess": 399.0}, "review"),

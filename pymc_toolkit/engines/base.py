@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import xarray as xr
 
+from pymc_toolkit.engines.convergence import Convergence, convergence
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import FITTED
@@ -51,6 +53,11 @@ class Fit:
     def sample_stats(self) -> xr.Dataset:
         """What the sampler reported of each draw."""
         return self.idata["sample_stats"].to_dataset()
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """R-hat, effective sample sizes and divergences; once computed they travel with the fit."""
+        return convergence(self.posterior, self.sample_stats)
 
 
 class Engine(Protocol):

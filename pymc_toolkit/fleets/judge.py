@@ -7,8 +7,14 @@ from collections.abc import Sequence
 
 from scipy.stats import binom
 
-from pymc_toolkit.analysis.diagnostics import ESS_LIMIT, R_HAT_FAIL, R_HAT_LIMIT, Convergence
 from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.engines.convergence import (
+    DIVERGENT_LIMIT,
+    ESS_LIMIT,
+    R_HAT_FAIL,
+    R_HAT_LIMIT,
+    Convergence,
+)
 from pymc_toolkit.fleets.baselines import LAST_VALUE, RIDGE, SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.verdicts import Check, Status
@@ -59,7 +65,7 @@ def judge_convergence(result: Convergence) -> Check:
         f"largest R-hat {result.r_hat:.3f}, smallest effective sample size {result.ess_bulk:.0f}, "
         f"{result.divergences} divergences in {result.draws} draws"
     )
-    limits = f"limits: {R_HAT_LIMIT}, {ESS_LIMIT}, 0"
+    limits = f"limits: {R_HAT_LIMIT}, {ESS_LIMIT}, {DIVERGENT_LIMIT:.1%}"
     return Check("convergence", status, f"{lead} ({figures}; {limits}).", result.r_hat, R_HAT_LIMIT)
 
 
@@ -86,7 +92,7 @@ def convergence_status(result: Convergence) -> Status:
     """Pass within all limits; review for few divergences and an R-hat up to 1.05; else fail."""
     if result.converged:
         return Status.PASS
-    few = result.divergences / result.draws <= _FEW_DIVERGENCES
+    few = result.divergent_share <= _FEW_DIVERGENCES
     return Status.REVIEW if result.r_hat <= R_HAT_FAIL and few else Status.FAIL
 
 

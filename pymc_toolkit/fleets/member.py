@@ -11,9 +11,9 @@ import pandas as pd
 import xarray as xr
 
 from pymc_toolkit.analysis.contributions import decomposition, roi
-from pymc_toolkit.analysis.diagnostics import Convergence, convergence
 from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.exceptions import MemberFailedError
 from pymc_toolkit.fleets.job import Job
 from pymc_toolkit.fleets.scoring import score
@@ -76,10 +76,10 @@ class Member:
             )
         return self.outcome
 
-    @cached_property
+    @property
     def convergence(self) -> Convergence:
         """R-hat, effective sample sizes and divergences."""
-        return convergence(self.fit)
+        return self.fit.convergence
 
     @property
     def prediction(self) -> pd.DataFrame:

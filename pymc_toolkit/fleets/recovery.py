@@ -16,8 +16,8 @@ import xarray as xr
 from scipy.stats import binom
 
 from pymc_toolkit.analysis.contributions import decomposition, roi, totals
-from pymc_toolkit.analysis.diagnostics import coordinate_labels
 from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.arrays import coordinate_labels
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError

@@ -165,6 +165,8 @@ def _attempt(
     try:
         engine = get_engine(job.engine)
         fit = engine.fit(job.training, job.spec, job.sampling, progressbar, cores)
+        # Every fleet asks for it: computed here, it takes the time of this worker's core.
+        _ = fit.convergence
     except Exception as error:  # noqa: BLE001 - whatever it is, it is kept and shown
         # One line for tables; the traceback has all of them.
         message = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -144,12 +144,12 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
     # One behind the other, whatever their past: sums go with the order in memory.
     media = np.ascontiguousarray(data.scaled("media").transpose(DATE, CHANNEL).values)
     # Dates lie closest: they are many, and loops over them fill the processor's registers.
-    lagged = np.zeros((spec.lag_max, *media.T.shape))
+    lagged = np.zeros((media.shape[1], spec.lag_max, len(media)))
     for lag in range(min(spec.lag_max, len(media))):
-        lagged[lag, :, lag:] = media.T[:, : len(media) - lag]
+        lagged[:, lag, lag:] = media.T[:, : len(media) - lag]
     arrays: dict[str, tuple[tuple[str, ...], Array]] = {
         "target_data": ((DATE,), data.scaled("target").values),
-        "media_data": ((LAG, CHANNEL, DATE), lagged),
+        "media_data": ((CHANNEL, LAG, DATE), lagged),
         **_usual_media(media),
     }
     if data.controls:
@@ -266,8 +266,8 @@ def _media(
         for prefix in ("adstock_", "saturation_")
     }
     kernel = spec.adstock_component.kernel(spec.lag_max, by_prefix["adstock_"], xp=pt)
-    # All lags in one piece, of shape (lag, channel, date).
-    carried = (kernel.T[:, :, None] * data["media_data"]).sum(axis=0)
+    # Not as a sum over lags: its derivative would compute all that follows anew for each of them.
+    carried = pt.vecmat(kernel, data["media_data"])
     curve, parameters = spec.saturation_component, by_prefix["saturation_"]
     by_channel = {name: value[:, None] for name, value in parameters.items()}
     if curve.amplitude is None:

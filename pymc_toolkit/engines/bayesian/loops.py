@@ -37,6 +37,8 @@ _REDUCE = {
 }
 # Operations that only pass their first input on; the first of them check something on the way.
 CHECKS = {"Assert", "CheckParameterValue"}
+# Products of matrices, and how many axes they are repeated along.
+_PRODUCTS = {"Dot": 0, "BatchedDot": 1}
 _SAME = {"TensorFromScalar", "ScalarFromTensor", "SpecifyShape", *CHECKS}
 
 
@@ -166,8 +168,8 @@ class LoopText:
         elif kind == "MakeVector" and len(node.inputs) == 1:
             memory = self._view(node.inputs[0]).memory
             self._views[node.outputs[0]] = View(memory, (ONE,), (None,))
-        elif kind == "Dot":
-            self._dot(node)
+        elif kind in _PRODUCTS:
+            self._dot(node, _PRODUCTS[kind])
         elif hasattr(op, "scalar_op") and hasattr(op, "axis"):
             self._reduce(node)
         elif hasattr(op, "scalar_op") or kind in KNOWN_OPERATIONS:
@@ -292,20 +294,20 @@ class LoopText:
                 self._keep(memory)
         self._views[node.outputs[0]] = View.whole(memory)
 
-    def _dot(self, node: Any) -> None:
-        left, right = (self._view(variable) for variable in node.inputs)
-        if len(left.dims) != 2 or not 0 < len(right.dims) <= 2:
+    def _dot(self, node: Any, batch: int) -> None:
+        """A product of matrices, or of vectors; with a batch axis, one for each of its indices."""
+        left, right = (self._stored(self._view(variable)) for variable in node.inputs)
+        if len(left.dims) != batch + 2 or not batch < len(right.dims) <= batch + 2:
             raise UnknownOperationError(f"no loops are known for {node.op} of these dims")
-        rows, inner = left.dims
-        dims = (rows, *right.dims[1:])
-        left, right = (self._stored(view) for view in (left, right))
+        (rows, inner), columns = left.dims[batch:], right.dims[batch + 1 :]
+        dims = (*left.dims[:batch], rows, *columns)
         group = self._place((), len(self._groups), alone=True)
         name = self._name()
         memory = Memory(f"m_{name}", dims)
-        column = ["j"] * len(right.dims[1:])
-        target, factor = memory.at(["i", *column]), right.at(["k", *column])
-        cell = left.at(["i", "k"])
-        if left.axes[1] == len(left.memory.dims) - 1:
+        batched, column = ["b"] * batch, ["j"] * len(columns)
+        target = View.whole(memory).at([*batched, "i", *column])
+        cell, factor = left.at([*batched, "i", "k"]), right.at([*batched, "k", *column])
+        if left.axes[-1] == len(left.memory.dims) - 1:
             lines = [
                 f"for i in range({rows}):",
                 f"{INDENT}{name} = 0.0",
@@ -323,8 +325,10 @@ class LoopText:
                 f"{INDENT}for i in range({rows}):",
                 f"{INDENT * 2}{target} += {cell} * {name}",
             ]
-        if column:
-            lines = [f"for j in range({right.dims[1]}):", *(INDENT + line for line in lines)]
+        around = zip([*batched, *column], [*dims[:batch], *columns], strict=True)
+        for index, length in around:
+            if length != ONE:
+                lines = [f"for {index} in range({length}):", *(INDENT + line for line in lines)]
         group.before.append(f"{memory.name} = empty({' * '.join(long_dims(dims)) or ONE})")
         group.body += lines
         self._ready[memory.name] = group.number + 1

@@ -21,8 +21,10 @@ from pymc_toolkit.priors import SMOOTH_PRIORS, hsgp_config, smooth_priors
 _PILOT_TUNE, _PILOT_DRAWS = 0.4, 0.4
 # With fewer draws to throw away there is no pilot: it would learn nothing.
 _FEWEST_FOR_PILOT = 200
-# The pilot only has to find the shape, and may take larger steps.
+# The pilot only has to find the shape, and may take larger steps and turn back before the end of a
+# long way, whose length whitening then takes.
 _PILOT_ACCEPT = 0.8
+_PILOT_DEPTH = 5
 
 
 def sample(
@@ -91,6 +93,7 @@ def _learn(
         tune=tuning,
         draws=draws,
         target_accept=_PILOT_ACCEPT,
+        maxdepth=_PILOT_DEPTH,
         seed=seed,
         progress_bar=False,
         store_unconstrained=True,
