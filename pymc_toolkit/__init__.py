@@ -12,6 +12,7 @@ from pymc_toolkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from pymc_toolkit.client_config import ClientConfig as ClientConfig
+    from pymc_toolkit.components.uplift_tests import UpliftTest as UpliftTest
     from pymc_toolkit.fleets.forecast import ForecastFleet as ForecastFleet
     from pymc_toolkit.fleets.holdout import HoldoutFleet as HoldoutFleet
     from pymc_toolkit.fleets.production import ProductionFleet as ProductionFleet
@@ -29,6 +30,7 @@ _HOMES = {
     "PymcModel": "pymc_toolkit.pymc_model",
     "RecoveryFleet": "pymc_toolkit.fleets.recovery",
     "StabilityFleet": "pymc_toolkit.fleets.stability",
+    "UpliftTest": "pymc_toolkit.components.uplift_tests",
     "simulate_client": "pymc_toolkit.simulate",
     "simulate_ms": "pymc_toolkit.simulate",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "PymcModel",
     "RecoveryFleet",
     "StabilityFleet",
+    "UpliftTest",
     "simulate_client",
     "simulate_ms",
 ]

@@ -4,7 +4,8 @@
     ├── DataError            (ValueError)    the client's table cannot be used as it is
     │   └── ColumnError      (KeyError)      a named column is not there, or plays two roles
     ├── SpecificationError   (ValueError)    the model that was asked for is impossible
-    │   └── PriorError                       a prior has a wrong name, shape or hyperparameter
+    │   ├── PriorError                       a prior has a wrong name, shape or hyperparameter
+    │   └── UpliftTestError                  an experiment is impossible, or not of this client
     ├── NotFittedError       (RuntimeError)  a result was asked for before ``fit``
     ├── MemberFailedError    (RuntimeError)  a result was asked of a fleet's member that failed
     └── SavedModelError      (ValueError)    a file is not one that this version can read
@@ -41,6 +42,10 @@ class SpecificationError(ToolkitError, ValueError):
 
 class PriorError(SpecificationError):
     """A prior has an unknown name, wrong dims or an impossible hyperparameter."""
+
+
+class UpliftTestError(SpecificationError):
+    """An experiment is incomplete, contradicts itself, or is not about this client's data."""
 
 
 class NotFittedError(ToolkitError, RuntimeError):

@@ -14,6 +14,7 @@ import numpy as np
 
 from pymc_toolkit.components.adstock import ADSTOCKS, Adstock
 from pymc_toolkit.components.saturation import SATURATIONS, Saturation
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import SpecificationError
 
 _LARGEST_SEED = 2**63 - 1
@@ -35,6 +36,9 @@ class ModelSpec:
         Number of harmonics of the year.
     trend : int, optional
         Number of changepoints of a piecewise linear trend; 1 is a straight line.
+    uplift_tests : sequence of UpliftTest
+        Experiments that the model learns from; :mod:`pymc_toolkit.uplift_windows` holds them
+        against a client's data.
     prior_overrides : Mapping of str to Mapping
         Plain forms of the priors that replace defaults (see :mod:`pymc_toolkit.priors`).
 
@@ -56,6 +60,7 @@ class ModelSpec:
     time_varying_intercept: bool = False
     yearly_seasonality: int | None = None
     trend: int | None = None
+    uplift_tests: tuple[UpliftTest, ...] = ()
     prior_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +76,10 @@ class ModelSpec:
             )
         # A copy: the caller's mapping may change later, a specification must not.
         object.__setattr__(self, "prior_overrides", copy.deepcopy(dict(self.prior_overrides)))
+        tests = tuple(
+            UpliftTest(**test) if isinstance(test, Mapping) else test for test in self.uplift_tests
+        )
+        object.__setattr__(self, "uplift_tests", tests)
         for name in ("time_varying_media", "time_varying_intercept"):
             object.__setattr__(self, name, flag(name, getattr(self, name)))
 

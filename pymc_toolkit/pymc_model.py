@@ -32,6 +32,7 @@ from pymc_toolkit.prior_checks import checked_overrides, warn_of_hopeless_priors
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
 from pymc_toolkit.storage import SavedModel
+from pymc_toolkit.uplift_methods import UpliftMethods
 
 if TYPE_CHECKING:
     from pymc_marketing.mmm import MMM
@@ -42,7 +43,7 @@ _GREEK = {"lam": "lambda"}
 _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
-class PymcModel(FleetMethods):
+class PymcModel(FleetMethods, UpliftMethods):
     """A client's media mix model.
 
     Parameters
@@ -168,6 +169,7 @@ class PymcModel(FleetMethods):
         warn_of_hopeless_priors(self.spec, self.config.model_data)
         self.refresh_history: list[RefreshRecord] = []
         self._fit: Fit | None = None
+        self._fit_without_tests: Fit | None = None
         _log_default_priors(self.spec, has_controls=bool(self.config.control_names))
 
     def __repr__(self) -> str:
@@ -439,6 +441,11 @@ class PymcModel(FleetMethods):
         Returns
         -------
         pymc_marketing.mmm.MMM
+
+        Raises
+        ------
+        SpecificationError
+            If the model has experiments, whose likelihood pymc-marketing does not have.
         """
         from pymc_toolkit.engines.bayesian.build import build_mmm
 
@@ -490,6 +497,7 @@ class PymcModel(FleetMethods):
         model._engine = get_engine(saved.fit.engine)
         model._sampling = saved.fit.sampling
         model._fit = saved.fit
+        model._fit_without_tests = None
         return model
 
     def _sample(

@@ -6,6 +6,7 @@ import pandas as pd
 from fits import small_config
 
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.priors import plain
@@ -59,6 +60,32 @@ STRUCTURES = {
         ),
         True,
     ),
+}
+
+
+# One of every kind, on the dates of the windows below.
+EXPERIMENTS = (
+    UpliftTest("channel_1_cost", "2023-02-06", "2023-03-05", effect=3000.0, sigma=800.0),
+    UpliftTest(
+        "channel_2_cost",
+        "2023-03-06",
+        "2023-03-26",
+        effect=(100.0, 200.0, 150.0),
+        sigma=(50.0, 60.0, 70.0),
+        spend_change=500.0,
+        included=False,
+    ),
+    UpliftTest(
+        "channel_1_cost", level=400.0, spend_change=100.0, effect=50.0, sigma=20.0, robust=True
+    ),
+    UpliftTest("channel_2_cost", "2023-02-06", "2023-05-07", lower=9e5, upper=1e6, sigma=2e5),
+)
+WITH_EXPERIMENTS = {
+    "hill over time, experiments": (
+        ModelSpec(lag_max=3, saturation="hill", time_varying_media=True, uplift_tests=EXPERIMENTS),
+        True,
+    ),
+    "one measurement": (ModelSpec(lag_max=2, uplift_tests=EXPERIMENTS[:1]), False),
 }
 
 

@@ -16,7 +16,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # From the top down. A module may import from its own layer or from a later one.
 LAYERS = [
-    ["pymc_toolkit", "pymc_toolkit.pymc_model", "pymc_toolkit.fleet_methods"],
+    [
+        "pymc_toolkit",
+        "pymc_toolkit.pymc_model",
+        "pymc_toolkit.fleet_methods",
+        "pymc_toolkit.uplift_methods",
+    ],
     ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
     ["pymc_toolkit.fleets", "pymc_toolkit.reports"],
     ["pymc_toolkit.analysis"],
@@ -27,6 +32,7 @@ LAYERS = [
         "pymc_toolkit.dates",
         "pymc_toolkit.columns",
         "pymc_toolkit.costs",
+        "pymc_toolkit.uplift_windows",
     ],
     [
         "pymc_toolkit.model_data",

@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from structures import STRUCTURES, windows
+from structures import STRUCTURES, WITH_EXPERIMENTS, windows
 from test_graph import CASES
 
 from pymc_toolkit.engines.bayesian.coordinates import choose_coordinates
@@ -83,10 +83,10 @@ def by_pytensor(graph: Any, whole: np.ndarray) -> tuple[float, np.ndarray, np.nd
     return float(values[0]), gradient, np.concatenate(values[1 + len(pieces) :])
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES | WITH_EXPERIMENTS)
 def test_a_program_is_its_graph(case: str, as_python: Any) -> None:
     """Density, gradient and parameters, also on a window of another length than it was made on."""
-    spec, controls = CASES[case]
+    spec, controls = (CASES | WITH_EXPERIMENTS)[case]
     data, longer = both_windows(controls)
     structure = Structure.of(data, spec)
     program = as_python(program_text(structure, build_graph(structure, graph_data(data, spec))))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 import xarray as xr
 
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.engines.convergence import Convergence, convergence
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
@@ -115,6 +117,39 @@ class Engine(Protocol):
         fit : Fit
         exposure : xarray.DataArray
             Scaled, non-negative, with dim channel.
+        """
+
+    def uplift_effects(self, fit: Fit, tests: Sequence[UpliftTest]) -> list[Array]:
+        """What each draw says that each test measured, on the scaled data.
+
+        Parameters
+        ----------
+        fit : Fit
+        tests : sequence of UpliftTest
+            Of the training window; the fit need not have seen them.
+
+        Returns
+        -------
+        list of ndarray of shape (chain, draw, row)
+            By test: one value in total, or one a period where the test gives one a period.
+        """
+
+    def prior_of_tests(
+        self, data: ModelData, spec: ModelSpec, tests: Sequence[UpliftTest], seed: int
+    ) -> Mapping[str, Any]:
+        """Priors, in plain form and by name, that say what tests measured.
+
+        Parameters
+        ----------
+        data : ModelData
+        spec : ModelSpec
+        tests : sequence of UpliftTest
+        seed : int
+
+        Raises
+        ------
+        UpliftTestError
+            If the model has no prior that could say so.
         """
 
     def unit(self, fit: Fit, variable: str) -> Unit | None:

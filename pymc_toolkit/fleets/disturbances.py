@@ -109,8 +109,10 @@ class StabilityPlan:
             jobs.append(job(f"seed {i + 1}", SEED, data.dataset))
         rng = np.random.default_rng(next(seeds))
         channel = str(self.placebo_channel)
-        shuffled = _shuffled(data.dataset, channel, rng)
-        return [*jobs, job(f"{channel} shuffled", PLACEBO, shuffled)]
+        placebo = job(f"{channel} shuffled", PLACEBO, _shuffled(data.dataset, channel, rng))
+        # Experiments on the channel would still say what it earns.
+        others = tuple(t for t in placebo.spec.uplift_tests if t.channel != channel)
+        return [*jobs, replace(placebo, spec=replace(placebo.spec, uplift_tests=others))]
 
 
 def _perturbed(dataset: xr.Dataset, noise: float, rng: np.random.Generator) -> xr.Dataset:

@@ -18,6 +18,7 @@ from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling, digest_of
+from pymc_toolkit.uplift_windows import seen_tests
 from pymc_toolkit.version import __version__
 
 # Packages whose version may change what the same job gives.
@@ -56,7 +57,7 @@ class Subject:
         return [int(child.generate_state(1)[0]) for child in children]
 
     def job(self, name: str, data: ModelData, trained_on: int, seed: int, **more: Any) -> Job:
-        """One fit of this model.
+        """One fit of this model, with the experiments that its training window has seen.
 
         Parameters
         ----------
@@ -67,13 +68,14 @@ class Subject:
         **more
             ``about`` or ``truth`` of the job.
         """
+        tests = seen_tests(self.spec.uplift_tests, data.window(None, trained_on))
         return Job(
             name=name,
             client=Client.of(self.config),
             data=data,
             trained_on=trained_on,
             engine=self.engine,
-            spec=self.spec,
+            spec=replace(self.spec, uplift_tests=tests),
             sampling=replace(self.sampling, random_seed=seed),
             **more,
         )

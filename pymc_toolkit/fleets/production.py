@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -177,7 +178,12 @@ class ProductionFleet(FleetResult):
     def _client_report(self, member: Member) -> ModelReport:
         from pymc_toolkit.reports.assemble import model_report
 
-        return model_report(member, self.verdict_of(member.name), self.scores(member.name))
+        return model_report(
+            member,
+            self.verdict_of(member.name),
+            self.scores(member.name),
+            {companion.name: companion for companion in self.companions}.get(_without(member.name)),
+        )
 
     def _checks(self) -> Sequence[Check]:
         if len(self) == 1:
@@ -216,11 +222,18 @@ def run_production(
         raise SpecificationError("Got no models; expected at least one, each of another client.")
     check_distinct("clients", [subject.config.client_name for subject in subjects])
     jobs = [_plan(subject, test_size) for subject in subjects]
+    # What experiments taught a model is seen beside the same model without them.
+    companions = [
+        replace(job, name=_without(job.name), spec=replace(job.spec, uplift_tests=()))
+        for job in jobs
+        if job.spec.uplift_tests
+    ]
     options = {
         "test_size": jobs[0].held_out,
         "random_seed": subjects[0].sampling.random_seed,
     }
-    return ProductionFleet(run_jobs(jobs, running), options)
+    members = run_jobs([*jobs, *companions], running)
+    return ProductionFleet(members[: len(jobs)], options, members[len(jobs) :])
 
 
 def _plan(subject: Subject, test_size: int) -> Job:
@@ -237,6 +250,10 @@ def _plan(subject: Subject, test_size: int) -> Job:
     )
     # One member a client: the model's own seed needs no others derived from it.
     return subject.job(subject.config.client_name, data, trained_on, subject.sampling.random_seed)
+
+
+def _without(client: str) -> str:
+    return f"{client}, without its experiments"
 
 
 def _file_names(clients: Sequence[str], target: Path) -> dict[str, str]:

@@ -19,14 +19,14 @@ from pymc_toolkit.analysis.contributions import decomposition, roi, totals
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.arrays import coordinate_labels
 from pymc_toolkit.engines import get_engine
-from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import NotFittedError, SpecificationError
+from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.fleets.calibration import inside, rank, tail_score, uniformity
 from pymc_toolkit.fleets.job import Job, Subject
 from pymc_toolkit.fleets.judge import convergence_status, judge_convergence
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
+from pymc_toolkit.fleets.truths import POSTERIOR, PRIOR, known_truths, simulated_experiments
 from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.names import CHANNEL, DATE, FITTED, SAMPLE, has_own_meaning
 from pymc_toolkit.priors import component_parameters
@@ -35,7 +35,6 @@ from pymc_toolkit.verdicts import Check, Status
 if TYPE_CHECKING:
     from pymc_toolkit.reports.fleet_contract import FleetReport
 
-PRIOR, POSTERIOR = "prior", "posterior"
 # Total contribution of each channel, beside the true parameters of a simulation.
 _CONTRIBUTION = "total_contribution"
 # Coverage of 90% intervals that raises no question, and what is no calibration any more.
@@ -197,7 +196,7 @@ def run_recovery(
     if source not in (PRIOR, POSTERIOR):
         raise SpecificationError(f"Got source={source!r}; expected 'prior' or 'posterior'.")
     first, *seeds = subject.seeds(n_simulations + 1)
-    known = _known(subject, source, n_simulations, first)
+    known = known_truths(subject, source, n_simulations, first)
     components = decomposition(known)
     scale = subject.data.scale("target")
     observed = get_engine(known.engine).observe(known, components[FITTED] / scale, first) * scale
@@ -208,8 +207,15 @@ def run_recovery(
         if has_own_meaning(str(name)) and DATE not in known.posterior[name].dims
     ]
     truths = known.posterior[readable].assign({_CONTRIBUTION: components["channels"].sum(DATE)})
+    experiments = simulated_experiments(known, n_simulations, first)
     jobs = [
-        _plan(subject, i, observed.isel(chain=0, draw=i), truths.isel(chain=0, draw=i), seed)
+        _plan(
+            replace(subject, spec=replace(subject.spec, uplift_tests=experiments[i])),
+            i,
+            observed.isel(chain=0, draw=i),
+            truths.isel(chain=0, draw=i),
+            seed,
+        )
         for i, seed in enumerate(seeds)
     ]
     options = {
@@ -218,33 +224,6 @@ def run_recovery(
         "random_seed": subject.sampling.random_seed,
     }
     return RecoveryFleet(run_jobs(jobs, running), options)
-
-
-def _known(subject: Subject, source: str, draws: int, seed: int) -> Fit:
-    """A fit whose posterior are the true parameters, one draw a simulation."""
-    engine = get_engine(subject.engine)
-    if source == PRIOR:
-        parameters = engine.prior_draws(subject.data, subject.spec, draws, seed)
-        training = subject.data
-    elif subject.fit is None:
-        raise NotFittedError(
-            "Got source='posterior' of a model that has not been fitted; call fit() first, or use "
-            "source='prior'."
-        )
-    else:
-        parameters, training = _thinned(subject.fit.posterior, draws, seed), subject.fit.training
-    groups = xr.DataTree.from_dict({"posterior": parameters})
-    return Fit(subject.engine, subject.spec, subject.sampling, training, groups)
-
-
-def _thinned(posterior: xr.Dataset, draws: int, seed: int) -> xr.Dataset:
-    """Some draws of a posterior at random, as one chain."""
-    chains, length = (posterior.sizes[dim] for dim in SAMPLE)
-    total = chains * length
-    chosen = np.random.default_rng(seed).choice(total, draws, replace=draws > total)
-    chain, draw = (xr.DataArray(part, dims="draw") for part in np.divmod(chosen, length))
-    picked = posterior.isel(chain=chain, draw=draw).drop_vars("chain")
-    return picked.assign_coords(draw=range(draws)).expand_dims(chain=[0])
 
 
 def _plan(subject: Subject, number: int, target: xr.DataArray, truth: xr.Dataset, seed: int) -> Job:

@@ -62,10 +62,13 @@ class FleetResult(ABC, Sequence[Member]):
     members : tuple of Member
     options : Mapping of str to Any
         What the fleet was asked for, as plain values; ``random_seed`` is the seed of the whole.
+    companions : tuple of Member
+        Fits that members are held against and that nobody asked for.
     """
 
     members: tuple[Member, ...]
     options: Mapping[str, Any]
+    companions: tuple[Member, ...] = ()
 
     kind: ClassVar[str]
 
@@ -145,8 +148,9 @@ class FleetResult(ABC, Sequence[Member]):
         -------
         Path
         """
-        tree, header = fleet_to_tree(self.members)
-        header = {"layout": _LAYOUT, "fleet": self.kind, "options": dict(self.options), **header}
+        tree, header = fleet_to_tree((*self.members, *self.companions))
+        header |= {"layout": _LAYOUT, "fleet": self.kind, "options": dict(self.options)}
+        header["companions"] = len(self.companions)
         return write_file(tree, header, path, _KIND)
 
     @classmethod
@@ -168,7 +172,9 @@ class FleetResult(ABC, Sequence[Member]):
                 f"Got {str(path)!r}, which holds a {header['fleet']} fleet; expected a {cls.kind} "
                 "fleet. Load it with the class that saved it."
             )
-        return cls(fleet_from_tree(tree, header), header["options"])
+        members = fleet_from_tree(tree, header)
+        count = len(members) - header.get("companions", 0)
+        return cls(members[:count], header["options"], members[count:])
 
     def generate_report(self, output_html: str | Path) -> Path:
         """Write the report as one HTML file that opens without a network.

@@ -14,6 +14,7 @@ from pymc_toolkit.analysis.contributions import by_period, decomposition, roi, t
 from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
+from pymc_toolkit.analysis.uplift import uplift_table
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.model_data import ModelData
@@ -27,7 +28,9 @@ from pymc_toolkit.version import __version__
 _PACKAGES = ("pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
 
 
-def model_report(member: Member, verdict: Verdict, scores: pd.DataFrame) -> ModelReport:
+def model_report(
+    member: Member, verdict: Verdict, scores: pd.DataFrame, without_tests: Member | None = None
+) -> ModelReport:
     """Gather everything that a report on one fit shows.
 
     Parameters
@@ -37,6 +40,8 @@ def model_report(member: Member, verdict: Verdict, scores: pd.DataFrame) -> Mode
     verdict : Verdict
     scores : pandas.DataFrame
         Of the model and naive predictions on the held-out periods.
+    without_tests : Member, optional
+        The same fit without the experiments that the member knows.
 
     Returns
     -------
@@ -82,7 +87,16 @@ def model_report(member: Member, verdict: Verdict, scores: pd.DataFrame) -> Mode
         },
         multiplier=media_effectiveness(fit),
         provenance=provenance(fit, data),
+        experiments=_experiments(fit, without_tests, costs),
     )
+
+
+def _experiments(
+    fit: Fit, without_tests: Member | None, costs: Mapping[str, float | None]
+) -> pd.DataFrame | None:
+    if without_tests is None or without_tests.failure:
+        return None
+    return uplift_table(fit.spec.uplift_tests, without_tests.fit, fit, costs)
 
 
 def provenance(fit: Fit, data: ModelData) -> Provenance:

@@ -107,6 +107,9 @@ class ModelReport:
     multiplier : pandas.DataFrame or None
         Media effectiveness over time: ``date, mean, ci_low, ci_high``; None if constant.
     provenance : Provenance
+    experiments : pandas.DataFrame or None
+        One row an experiment, as :func:`pymc_toolkit.analysis.uplift.uplift_table` gives it; None
+        for a model without any.
     """
 
     title: str
@@ -131,3 +134,4 @@ class ModelReport:
     sampler: Mapping[str, float]
     multiplier: pd.DataFrame | None
     provenance: Provenance
+    experiments: pd.DataFrame | None = None

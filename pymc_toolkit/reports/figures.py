@@ -35,6 +35,7 @@ from pymc_toolkit.reports.time_figures import (
     contributions_over_time,
     effectiveness,
 )
+from pymc_toolkit.reports.uplift_figures import what_experiments_taught
 
 __all__ = [
     "Drawing",
@@ -47,6 +48,7 @@ __all__ = [
     "response_curves",
     "return_on_spend",
     "total_contributions",
+    "what_experiments_taught",
 ]
 
 # Rows of a panel beyond which it stands beside others like it.
@@ -72,6 +74,7 @@ def draw_all(report: ModelReport) -> dict[str, Drawing]:
         return_on_spend(report),
         response_curves(report),
         effectiveness(report),
+        what_experiments_taught(report),
         prior_vs_posterior(report),
     )
     return {drawing.key: drawing for drawing in drawings if drawing is not None}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import DATE
@@ -33,7 +34,17 @@ def build_mmm(data: ModelData, spec: ModelSpec) -> MMM:
     -------
     pymc_marketing.mmm.MMM
         With ``model`` built.
+
+    Raises
+    ------
+    SpecificationError
+        If the model has experiments, for which pymc-marketing has no likelihood of the same kind.
     """
+    if spec.uplift_tests:
+        raise SpecificationError(
+            "Got a model with experiments; pymc-marketing's lift tests know neither carry-over nor "
+            "dates. Make its object from a model without them."
+        )
     from pymc_marketing import mmm as upstream
     from pymc_marketing.mmm.additive_effect import LinearTrendEffect
     from pymc_marketing.mmm.scaling import FixedScaling, Scaling

@@ -133,7 +133,7 @@ def respond(posterior: xr.Dataset, spec: ModelSpec, exposure: xr.DataArray) -> x
     channels = exposure.sizes[CHANNEL]
     parameters = {
         name: xr.DataArray(values, dims=(*SAMPLE, CHANNEL))
-        for name, values in _component(posterior, "saturation", spec, channels).items()
+        for name, values in component_values(posterior, "saturation", spec, channels).items()
     }
     sample = {dim: posterior[dim] for dim in SAMPLE}
     response: Any = spec.saturation_component.response(exposure.expand_dims(sample), **parameters)
@@ -145,16 +145,16 @@ def _media(posterior: xr.Dataset, spec: ModelSpec, data: ModelData) -> Array:
     exposure = data.scaled("media").transpose(DATE, CHANNEL).values
     channels = exposure.shape[1]
     kernel = spec.adstock_component.kernel(
-        spec.lag_max, _component(posterior, "adstock", spec, channels)
+        spec.lag_max, component_values(posterior, "adstock", spec, channels)
     )
-    parameters = _component(posterior, "saturation", spec, channels)
+    parameters = component_values(posterior, "saturation", spec, channels)
     return spec.saturation_component.response(
         carry_over(exposure, kernel),
         **{name: values[..., None, :] for name, values in parameters.items()},
     )
 
 
-def _component(
+def component_values(
     posterior: xr.Dataset, prefix: str, spec: ModelSpec, channels: int
 ) -> Mapping[str, Array]:
     """Parameters of the adstock or saturation, each of shape (chain, draw, channel)."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.dates import season_length
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.bayesian.compiled import compiled_model
 from pymc_toolkit.engines.bayesian.decompose import decompose, respond, time_multipliers
 from pymc_toolkit.engines.bayesian.graph import Structure, graph_data
 from pymc_toolkit.engines.bayesian.sampling import sample, with_labels
+from pymc_toolkit.engines.bayesian.uplift import modelled_effects
+from pymc_toolkit.engines.bayesian.uplift_prior import amplitude_prior
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
@@ -35,7 +40,11 @@ from pymc_toolkit.priors import (
     smooth_priors,
     to_upstream,
 )
+from pymc_toolkit.uplift_windows import check_uplift_tests
 from pymc_toolkit.validation import check_length
+
+# Enough for the tails of a distribution that is matched at its 5% and 95% quantiles.
+_DRAWS_FOR_PRIOR = 4000
 
 
 class BayesianEngine:
@@ -44,13 +53,14 @@ class BayesianEngine:
     name = "bayesian"
 
     def check(self, data: ModelData, spec: ModelSpec) -> None:
-        """Refuse what this engine cannot fit: too short a history, or several regions."""
+        """Refuse what this engine cannot fit: a short history, regions, others' experiments."""
         if data.is_panel:
             raise SpecificationError(
                 "Got a client with several regions; the Bayesian engine fits one series. Sum the "
                 "regions, or make one model for each."
             )
         check_length(data.n_periods, spec.lag_max)
+        check_uplift_tests(spec.uplift_tests, data)
         harmonics = season_length(data.frequency) // 2
         if spec.yearly_seasonality and spec.yearly_seasonality > harmonics:
             raise SpecificationError(
@@ -99,6 +109,17 @@ class BayesianEngine:
     def response(self, fit: Fit, exposure: xr.DataArray) -> xr.DataArray:
         """Response to a carried-over exposure at average effectiveness."""
         return respond(fit.posterior, fit.spec, exposure)
+
+    def uplift_effects(self, fit: Fit, tests: Sequence[UpliftTest]) -> list[Array]:
+        """What each draw says that each test measured."""
+        return modelled_effects(fit.posterior, fit.spec, fit.training, tests)
+
+    def prior_of_tests(
+        self, data: ModelData, spec: ModelSpec, tests: Sequence[UpliftTest], seed: int
+    ) -> dict[str, PlainPrior]:
+        """Priors that say what tests measured, in place of those of the model."""
+        draws = self.prior_draws(data, spec, _DRAWS_FOR_PRIOR, seed)
+        return amplitude_prior(draws, self._priors(data, spec), spec, data, tests, seed)
 
     def unit(self, fit: Fit, variable: str) -> Unit | None:
         """Unit of a posterior variable; hyperpriors and basis coefficients have none."""

@@ -24,6 +24,7 @@ from pymc_toolkit.components.time_varying import (
     log_relative,
     trend_basis,
 )
+from pymc_toolkit.engines.bayesian.uplift import LAG, add_uplift_tests, uplift_data, uplift_sizes
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, digest_of
 from pymc_toolkit.names import (
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 
 # What a plain prior may hold for PyMC to take it as it is.
 _SIMPLE = {"dist", "kwargs", "dims"}
-LAG = "lag"
 _SIZE_OF_DARK = 0.01
 # How far coefficients are centred before their posterior has been seen.
 _HALFWAY = 0.3
@@ -93,11 +93,13 @@ class Structure:
         for multiplier, prior in SMOOTH_PRIORS.items():
             if prior in priors:
                 sizes[basis_dim(multiplier)] = hsgp_config(priors[prior]).m
+        sizes |= uplift_sizes(self.spec)
         return {dim: size for dim, size in sizes.items() if size}
 
     def digest(self) -> str:
         """SHA-256 of all that decides the graph."""
-        spec = {**self.spec.to_dict(), "prior_overrides": None}
+        # Of tests only their number counts, which is among the sizes: what they measured is data.
+        spec = {**self.spec.to_dict(), "prior_overrides": None, "uplift_tests": None}
         priors = {
             name: {key: value for key, value in prior.items() if key != "L"}
             for name, prior in self.priors.items()
@@ -173,6 +175,7 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
     if spec.trend:
         share = elapsed_share(data.dates, data.n_periods)
         arrays["trend_basis"] = ((DATE, CHANGEPOINT), trend_basis(share, spec.trend))
+    arrays |= uplift_data(data, spec)
     return {
         name: (dims, np.ascontiguousarray(values, float)) for name, (dims, values) in arrays.items()
     }
@@ -221,9 +224,11 @@ def build_graph(structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...]
         unit_responses: dict[str, Any] = {}
         centrings: dict[str, Any] = {}
 
-        earned = _media(make, structure, data, unit_responses)
+        earned, kernel, curve_parameters = _media(make, structure, data, unit_responses)
+        multiplier = None
         if spec.time_varying_media:
-            earned = earned * _multiplier(make, MEDIA_MULTIPLIER, structure, data, centrings)
+            multiplier = _multiplier(make, MEDIA_MULTIPLIER, structure, data, centrings)
+            earned = earned * multiplier
         baseline = make("intercept", priors["intercept"])
         if spec.time_varying_intercept:
             baseline = baseline * _multiplier(
@@ -243,6 +248,14 @@ def build_graph(structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...]
             shared = not prior_dims(priors["gamma_control"])
             unit_responses["gamma_control"] = unit.sum() if shared else unit
         _likelihood(make, priors["likelihood"], expected, data["target_data"])
+        add_uplift_tests(
+            list(uplift_sizes(spec)),
+            data,
+            kernel,
+            spec.saturation_component,
+            curve_parameters,
+            multiplier,
+        )
     return Graph(model, inputs, unit_responses, centrings)
 
 
@@ -251,8 +264,8 @@ def _media(
     structure: Structure,
     data: Mapping[str, Any],
     unit_responses: dict[str, Any],
-) -> Any:
-    """What all channels earn in each period, at average effectiveness."""
+) -> tuple[Any, Any, dict[str, Any]]:
+    """What all channels earn in each period, at average effectiveness; kernel and curve of each."""
     import pytensor.tensor as pt
 
     spec, priors = structure.spec, structure.priors
@@ -268,10 +281,11 @@ def _media(
     kernel = spec.adstock_component.kernel(spec.lag_max, by_prefix["adstock_"], xp=pt)
     # Not as a sum over lags: its derivative would compute all that follows anew for each of them.
     carried = pt.vecmat(kernel, data["media_data"])
-    curve, parameters = spec.saturation_component, by_prefix["saturation_"]
+    curve, parameters = spec.saturation_component, dict(by_prefix["saturation_"])
     by_channel = {name: value[:, None] for name, value in parameters.items()}
     if curve.amplitude is None:
-        return curve.response(carried, xp=pt, **by_channel).sum(axis=0)
+        earned = curve.response(carried, xp=pt, **by_channel).sum(axis=0)
+        return earned, kernel, by_prefix["saturation_"]
     amplitude = by_channel.pop(curve.amplitude)
     share = curve.response(carried, xp=pt, **by_channel, **{curve.amplitude: 1.0})
     del parameters[curve.amplitude]
@@ -279,7 +293,7 @@ def _media(
     usual = curve.response(data["media_usual"], xp=pt, **parameters, **{curve.amplitude: 1.0})
     average = usual * data["media_duty"]
     unit_responses[name] = average if prior_dims(priors[name]) else average.sum()
-    return (amplitude * share).sum(axis=0)
+    return (amplitude * share).sum(axis=0), kernel, by_prefix["saturation_"]
 
 
 def _multiplier(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pymc_toolkit.reports import tables
+from pymc_toolkit.reports import tables, uplift_figures
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.figures import draw_all
 from pymc_toolkit.reports.page import Note, Page, Section
@@ -57,6 +57,12 @@ def model_page(report: ModelReport) -> Page:
             "Effectiveness",
             "Did media work equally well all the time?",
             (figure("effectiveness"),),
+        ),
+        Section(
+            "experiments",
+            "Experiments",
+            "What did experiments teach the model?",
+            (figure("experiments"), uplift_figures.experiments(report)),
         ),
         Section(
             "priors",

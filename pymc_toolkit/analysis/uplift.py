@@ -1,0 +1,109 @@
+"""What experiments measured beside what a model says, before and after it learnt from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pymc_toolkit.analysis.contributions import decomposition, roi
+from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.uplift_tests import BOUND, ROBUST, ROBUST_NU, UpliftTest
+from pymc_toolkit.engines import get_engine
+from pymc_toolkit.engines.base import Fit
+
+
+def uplift_table(
+    tests: Sequence[UpliftTest],
+    before: Fit,
+    after: Fit,
+    cost_per_unit: Mapping[str, float | None],
+    ci_prob: float = CI_PROB,
+) -> pd.DataFrame:
+    """Compare tests with two fits of one client, without and with them.
+
+    Parameters
+    ----------
+    tests : sequence of UpliftTest
+    before, after : Fit
+        Of the same window.
+    cost_per_unit : Mapping of str to float or None
+        As for :func:`pymc_toolkit.analysis.contributions.roi`.
+    ci_prob : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a test: ``test, channel, window, kind``; ``measured, sigma`` (in total, target
+        units; NaN for a bound) and ``lower, upper`` (of a bound); what the model says of the same:
+        ``before, before_low, before_high, after, after_low, after_high``; ``p_before, p_after``,
+        the two-sided posterior predictive probability of a result as far off as the measured one;
+        and the channel's return over the whole window: ``roi_before, roi_before_low,
+        roi_before_high, roi_after, roi_after_low, roi_after_high``, with ``interval_change``, the
+        relative change of the width of its interval.
+    """
+    rows = pd.DataFrame([_described(test) for test in tests])
+    for name, fit in (("before", before), ("after", after)):
+        scale = float(fit.training.scale("target"))
+        effects = get_engine(fit.engine).uplift_effects(fit, tests)
+        totals = [scale * effect.sum(axis=-1).ravel() for effect in effects]
+        rows = rows.join(pd.DataFrame([_summary(name, draws, ci_prob) for draws in totals]))
+        rows[f"p_{name}"] = [tail(test, draws) for test, draws in zip(tests, totals, strict=True)]
+    for name, fit in (("before", before), ("after", after)):
+        media = fit.training.dataset["media"]
+        returns = roi(decomposition(fit)["channels"], media, cost_per_unit, ci_prob)
+        earned = returns.loc[rows["channel"], ["roi", "ci_low", "ci_high"]].reset_index(drop=True)
+        earned.columns = pd.Index([f"roi_{name}", f"roi_{name}_low", f"roi_{name}_high"])
+        rows = rows.join(earned)
+    widths = {
+        name: rows[f"roi_{name}_high"] - rows[f"roi_{name}_low"] for name in ("before", "after")
+    }
+    return rows.assign(interval_change=widths["after"] / widths["before"] - 1)
+
+
+def tail(test: UpliftTest, modelled: Array) -> float:
+    """Two-sided posterior predictive probability of a result as far off as the one measured.
+
+    Parameters
+    ----------
+    test : UpliftTest
+    modelled : ndarray of shape (draw,)
+        Its total effect, in original units.
+
+    Returns
+    -------
+    float
+        NaN for a bound, which measured nothing.
+    """
+    if test.kind == BOUND:
+        return float("nan")
+    error = stats.t(ROBUST_NU) if test.kind == ROBUST else stats.norm
+    below = float(error.cdf((sum(test.effects) - modelled) / _total_sigma(test)).mean())
+    return 2 * min(below, 1 - below)
+
+
+def _total_sigma(test: UpliftTest) -> float:
+    return float(np.linalg.norm(test.sigmas))
+
+
+def _described(test: UpliftTest) -> dict[str, Any]:
+    bound = test.kind == BOUND
+    return {
+        "test": test.label,
+        "channel": test.channel,
+        "window": test.window,
+        "kind": test.kind,
+        "measured": float("nan") if bound else sum(test.effects),
+        "sigma": _total_sigma(test),
+        "lower": test.lower,
+        "upper": test.upper,
+    }
+
+
+def _summary(name: str, draws: Array, ci_prob: float) -> dict[str, float]:
+    low, high = np.quantile(draws, [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
+    return {name: float(draws.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}
