@@ -24,7 +24,7 @@ from pymc_toolkit.exceptions import SpecificationError
 Flighting = Literal["always_on", "flights", "bursts"]
 
 MS_SEED = 20210104
-_LAG_MAX = 4
+LAG_MAX = 4
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def _simulate(
 def _earn(plans: Sequence[ChannelPlan], media: Array) -> Array:
     """Contribution of each channel in each period before effectiveness drifts."""
     retention = np.array([plan.retention for plan in plans])
-    kernel = ADSTOCKS["geometric"].kernel(_LAG_MAX, {"alpha": retention})
+    kernel = ADSTOCKS["geometric"].kernel(LAG_MAX, {"alpha": retention})
     return SATURATIONS["michaelis_menten"].response(
         carry_over(media, kernel),
         lam=np.array([plan.level * plan.half_saturation for plan in plans]),

@@ -77,8 +77,43 @@ def example_report(**changes: Any) -> ModelReport:
         sampler={"divergences": 3.0, "max_tree_depth": 8.0, "draws": 4_000.0},
         multiplier=_multiplier(dates),
         provenance=_provenance(dates),
+        experiments=example_experiments(),
     )
     return dataclasses.replace(report, **changes)
+
+
+def example_experiments() -> pd.DataFrame:
+    """Make what four experiments taught: a surprise, a confirmation, a contradiction, a bound."""
+    nan = float("nan")
+    columns = (
+        *("test", "channel", "window", "kind", "measured", "sigma", "lower", "upper"),
+        *("before", "before_low", "before_high", "after", "after_low", "after_high"),
+        *("p_before", "p_after", "roi_before", "roi_before_low", "roi_before_high"),
+        *("roi_after", "roi_after_low", "roi_after_high", "interval_change"),
+    )
+    rows = [
+        (
+            *(f"{BEST}, 2023-03-06 to 2023-04-02", BEST, "2023-03-06 to 2023-04-02", "normal"),
+            *(31_000.0, 3_000.0, nan, nan, 18_000.0, 9_000.0, 27_500.0),
+            *(29_500.0, 25_000.0, 34_000.0, 0.021, 0.62, 2.4, 1.2, 3.6, 3.9, 3.3, 4.5, -0.5),
+        ),
+        (
+            *(NASTY, NASTY, "from 2,000 a period", "robust", 900.0, 400.0, nan, nan),
+            *(1_000.0, 350.0, 1_700.0, 960.0, 500.0, 1_400.0, 0.85, 0.91),
+            *(0.45, 0.2, 0.8, 0.44, 0.25, 0.63, -0.37),
+        ),
+        (
+            *(f"{QUOTED} switched off", QUOTED, "2023-05-01 to 2023-05-28", "normal"),
+            *(-4_000.0, 1_000.0, nan, nan, 5_500.0, 2_000.0, 9_000.0),
+            *(300.0, 40.0, 900.0, 0.0004, 0.0009, 2.0, 0.9, 3.1, 0.1, 0.01, 0.3, -0.87),
+        ),
+        (
+            *("between 3 and 10 thousand", "google_ads_video_cost", "2021", "bound"),
+            *(nan, 1_000.0, 3_000.0, 10_000.0, 12_000.0, 4_000.0, 21_000.0),
+            *(8_000.0, 4_000.0, 10_500.0, nan, nan, 1.3, 0.5, 2.2, 0.9, 0.5, 1.2, -0.6),
+        ),
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def only_channels(names: list[str], **changes: Any) -> ModelReport:

@@ -10,6 +10,7 @@ import pytest
 
 from pymc_toolkit.components.adstock import ADSTOCKS
 from pymc_toolkit.components.saturation import SATURATIONS
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 
@@ -39,6 +40,7 @@ OTHERS = {
     "time_varying_intercept": False,
     "yearly_seasonality": None,
     "trend": 1,
+    "uplift_tests": (UpliftTest("tv", "2024-01-01", "2024-01-28", effect=1.0, sigma=1.0),),
     "prior_overrides": {},
 }
 

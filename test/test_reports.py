@@ -13,7 +13,7 @@ import pytest
 from report_examples import BEST, NASTY, QUOTED, UNPAID, example_report, only_channels
 
 from pymc_toolkit.exceptions import SpecificationError
-from pymc_toolkit.reports import tables
+from pymc_toolkit.reports import tables, uplift_figures
 from pymc_toolkit.reports.figures import (
     Drawing,
     actual_vs_fitted,
@@ -24,6 +24,7 @@ from pymc_toolkit.reports.figures import (
     response_curves,
     return_on_spend,
     total_contributions,
+    what_experiments_taught,
 )
 from pymc_toolkit.reports.formats import MISSING, human
 from pymc_toolkit.reports.look import round_ticks
@@ -378,6 +379,7 @@ def test_every_drawing_has_title_text_and_note() -> None:
         "roi",
         "curves",
         "effectiveness",
+        "experiments",
         "priors",
     ]
     for drawing in drawings.values():
@@ -447,3 +449,53 @@ def test_curves_of_paid_exposure_do_not_call_it_spend() -> None:
     assert by_label[name].layout.xaxis.title.text == "Exposure per week"
     others = [figure for label, figure in by_label.items() if label not in (name, UNPAID)]
     assert {figure.layout.xaxis.title.text for figure in others} == {"Spend per week"}
+
+
+def test_experiments_are_shown_beside_what_the_model_says() -> None:
+    report = example_report()
+    drawing = what_experiments_taught(report)
+    assert drawing is not None
+    assert drawing.title == (
+        "2 of 3 experiments surprised the model; 1 still contradicts the other evidence"
+    )
+    measured, before, after = drawing.panels[0].figure.data
+    assert list(measured.x) == [31_000, 900, -4_000, 6_500]
+    # A bound runs from end to end around its middle.
+    assert (measured.error_x.array[3], measured.error_x.arrayminus[3]) == (3_500, 3_500)
+    # At 94%, the report's own probability.
+    assert measured.error_x.array[0] == pytest.approx(1.8808 * 3_000, rel=1e-3)
+    assert before.x[0] == 18_000
+    assert list(after.x)[3] == 8_000
+    table = uplift_figures.experiments(report)
+    assert table is not None
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["between 3 and 10 thousand"][4:] == [MISSING, MISSING]
+    assert rows[BEST][0] == "2023-03-06 to 2023-04-02"
+    assert rows[BEST][4] == "2.1%"
+    changed = {row[0]: row[1:] for row in uplift_figures.returns(report).rows}
+    assert changed[BEST][2] == "50% narrower"
+    assert what_experiments_taught(example_report(experiments=None)) is None
+    assert uplift_figures.experiments(example_report(experiments=None)) is None
+    assert uplift_figures.returns(example_report(experiments=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("kept", "title"),
+    [
+        ([0], "The experiment surprised the model; the model agrees with it now"),
+        ([1], "The experiment was no surprise; the model agrees with it now"),
+        ([2], "The experiment surprised the model; it contradicts the other evidence"),
+        ([0, 1], "1 of 2 experiments surprised the model; it agrees with all of them now"),
+        ([3], "The model was held to 1 bound set by the business"),
+    ],
+)
+def test_the_title_says_what_experiments_did(kept: list[int], title: str) -> None:
+    some = example_report().experiments.iloc[kept].reset_index(drop=True)
+    assert what_experiments_taught(example_report(experiments=some)).title == title
+
+
+def test_a_bound_with_one_end_is_drawn_at_it() -> None:
+    table = example_report().experiments.iloc[[3]].reset_index(drop=True).assign(upper=None)
+    measured = what_experiments_taught(example_report(experiments=table)).panels[0].figure.data[0]
+    assert list(measured.x) == [3_000]
+    assert (measured.error_x.array[0], measured.error_x.arrayminus[0]) == (0, 0)

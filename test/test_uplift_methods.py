@@ -214,7 +214,7 @@ def test_the_monthly_report_says_what_experiments_taught(
             for name in ("plain", "tested")
         }
         assert "What did experiments teach the model?" in pages["tested"]
-        assert "Experiments and what they changed" in pages["tested"]
+        assert "Experiments and what the model says of them" in pages["tested"]
         assert "What did experiments teach the model?" not in pages["plain"]
 
 

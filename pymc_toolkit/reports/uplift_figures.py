@@ -36,9 +36,9 @@ from pymc_toolkit.reports.tables import Table
 # A result this far off, or further, is expected once in twenty times.
 _RARE = 0.05
 _STYLES = (
-    ("measured", INK, 0.12, "diamond", 2.0),
-    ("before", PRIOR, -0.04, "line-ns-open", 4.0),
-    ("after", POSTERIOR, -0.2, "circle", 3.0),
+    ("measured", INK, 0.0, "diamond", 2.0),
+    ("before", PRIOR, -0.16, "line-ns-open", 4.0),
+    ("after", POSTERIOR, -0.32, "circle", 3.0),
 )
 
 
@@ -57,7 +57,7 @@ def what_experiments_taught(report: ModelReport) -> Drawing | None:
     if report.experiments is None:
         return None
     table = _with_measured_interval(report.experiments, report.ci_prob)
-    names = [str(name) for name in table["test"]]
+    names = _names(table)
     height = np.arange(len(table))[::-1]
     figure = blank(rows_height(len(table), 64))
     for kind, colour, shift, symbol, thick in _STYLES:
@@ -79,7 +79,7 @@ def what_experiments_taught(report: ModelReport) -> Drawing | None:
             ],
             hovertemplate="%{customdata[0]}<br>" + kind + " %{customdata[1]}<extra></extra>",
         )
-    label_rows(figure, names, [""] * len(names))
+    label_rows(figure, names, [str(window) for window in table["window"]])
     figure.update_layout(
         xaxis=value_axis(
             table.filter(regex="^(measured|before|after)"),
@@ -94,7 +94,8 @@ def what_experiments_taught(report: ModelReport) -> Drawing | None:
         "it: " + "; ".join(_in_words(row) for row in table.to_dict("records")) + ".",
         note=f"Markers are means (of a bound its middle), lines {ci} intervals. A model that had "
         "not seen an experiment and agrees with it deserves trust; one that cannot agree even "
-        "after seeing it is wrong somewhere, or the experiment is.",
+        "after seeing it is wrong somewhere, or the experiment is. p is the probability of a "
+        "result as far from what the model says as the measured one.",
         panels=(Panel("", figure),),
         legend=(
             Key("measured", INK, "diamond"),
@@ -123,28 +124,61 @@ def experiments(report: ModelReport) -> Table | None:
     rows = [
         list(row)
         for row in zip(
-            [str(name) for name in table["test"]],
+            _names(table),
+            [str(window) for window in table["window"]],
             each(human_span, table, "measured", "measured_low", "measured_high"),
             each(human_span, table, "before", "before_low", "before_high"),
             each(human_span, table, "after", "after_low", "after_high"),
             each(_chance, table, "p_before"),
             each(_chance, table, "p_after"),
-            each(_return, table, "roi_before", "roi_before_low", "roi_before_high"),
-            each(_return, table, "roi_after", "roi_after_low", "roi_after_high"),
             strict=True,
         )
     ]
     columns = (
         "Experiment",
+        "When",
         f"Measured ({ci})",
         f"Model without ({ci})",
         f"Model with ({ci})",
-        "Chance of such a result, without",
-        "Chance, with",
-        f"Channel's return without ({ci})",
-        f"Channel's return with ({ci})",
+        "p without",
+        "p with",
     )
-    return Table("Experiments and what they changed", columns, rows)
+    return Table("Experiments and what the model says of them", columns, rows, frozenset({1}))
+
+
+def returns(report: ModelReport) -> Table | None:
+    """Tabulate what experiments did to the return of their channels.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    Table or None
+        None for a model without experiments.
+    """
+    if report.experiments is None:
+        return None
+    table = report.experiments.drop_duplicates("channel")
+    ci = probability(report.ci_prob)
+    rows = [
+        list(row)
+        for row in zip(
+            [str(name) for name in table["channel"]],
+            each(_return, table, "roi_before", "roi_before_low", "roi_before_high"),
+            each(_return, table, "roi_after", "roi_after_low", "roi_after_high"),
+            each(_change, table, "interval_change"),
+            strict=True,
+        )
+    ]
+    columns = (
+        "Channel",
+        f"Return without experiments ({ci})",
+        f"Return with them ({ci})",
+        "Width of the interval",
+    )
+    return Table("What they changed", columns, rows)
 
 
 def _with_measured_interval(table: pd.DataFrame, ci_prob: float) -> pd.DataFrame:
@@ -168,10 +202,14 @@ def _title(table: pd.DataFrame) -> str:
         return f"The model was held to {count(len(table), 'bound')} set by the business"
     surprised = int((tests["p_before"] < _RARE).sum())
     apart = int((tests["p_after"] < _RARE).sum())
+    if len(tests) == 1:
+        lead = "The experiment " + ("surprised the model" if surprised else "was no surprise")
+        tail = "it contradicts the other evidence" if apart else "the model agrees with it now"
+        return f"{lead}; {tail}"
     lead = f"{surprised} of {count(len(tests), 'experiment')} surprised the model"
     if apart:
         return f"{lead}; {apart} still contradict{'s' if apart == 1 else ''} the other evidence"
-    return f"{lead}; with them it agrees with {'all' if len(tests) > 1 else 'it'}"
+    return f"{lead}; it agrees with all of them now"
 
 
 def _in_words(row: dict[str, object]) -> str:
@@ -180,6 +218,22 @@ def _in_words(row: dict[str, object]) -> str:
         for kind, *_ in _STYLES
     ]
     return f"{row['test']}: {', '.join(parts)}"
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """Names of tests, without the window where the name is made of it."""
+    return [
+        str(channel) if test == f"{channel}, {window}" else str(test)
+        for test, channel, window in zip(
+            table["test"], table["channel"], table["window"], strict=True
+        )
+    ]
+
+
+def _change(value: float) -> str:
+    if value != value:
+        return MISSING
+    return f"{percent(abs(value))} {'narrower' if value < 0 else 'wider'}"
 
 
 def _chance(value: float) -> str:

@@ -62,7 +62,11 @@ def model_page(report: ModelReport) -> Page:
             "experiments",
             "Experiments",
             "What did experiments teach the model?",
-            (figure("experiments"), uplift_figures.experiments(report)),
+            (
+                figure("experiments"),
+                uplift_figures.experiments(report),
+                uplift_figures.returns(report),
+            ),
         ),
         Section(
             "priors",
