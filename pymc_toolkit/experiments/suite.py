@@ -95,7 +95,7 @@ def generate_treatment_data(n: int = 600, random_state: int = 63) -> pd.DataFram
     Examples
     --------
     >>> generate_treatment_data()["treatment"].value_counts().to_dict()
-    {0: 373, 1: 227}
+    {0: 384, 1: 216}
     """
     check_whole("n", n, 1)
     check_whole("random_state", random_state, 0)

@@ -276,9 +276,9 @@ def _qini(effects: Array) -> tuple[float, float]:
     n = len(effects)
     middle = (np.arange(n) + 0.5) / n
     centred = effects - effects.mean()
-    # A unit counts by its own effect and rank, and by moving the ranks of those below it.
+    # A unit counts by its own effect and rank, and by the ranks of those below it, which it moves.
     above = (centred.cumsum() - centred / 2) / n
-    influence = centred * (0.5 - middle) - above
+    influence = centred * (0.5 - middle) + above
     return float(above.mean()), float(influence.std(ddof=1) / np.sqrt(n))
 
 

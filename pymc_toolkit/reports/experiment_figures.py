@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,8 @@ from pymc_toolkit.verdicts import Status
 
 _COLUMNS = ("effect", "ci_low", "ci_high")
 _CURVE_HEIGHT = 320
+# Characters and pixels of the lines above a figure that stands alone.
+_TITLE_WIDTH, _LINE_HEIGHT = 90, 20
 
 
 def effects(
@@ -130,6 +133,40 @@ def uplift_segmentation(segments: UpliftSegments, unit: str) -> Drawing:
         ),
         grid=True,
     )
+
+
+def standalone(drawing: Drawing) -> tuple[go.Figure, ...]:
+    """Give figures that can be shown or saved outside a report, with the finding above each.
+
+    Parameters
+    ----------
+    drawing : Drawing
+
+    Returns
+    -------
+    tuple of plotly.graph_objects.Figure
+        One a panel.
+    """
+    figures = []
+    for panel in drawing.panels:
+        lines = [literal(line) for line in wrap(drawing.title, _TITLE_WIDTH)]
+        if panel.label:
+            lines.append(f"<b>{literal(panel.label)}</b>")
+        room = _LINE_HEIGHT * (len(lines) + 1) + _LINE_HEIGHT
+        figure = go.Figure(panel.figure)
+        figure.update_layout(
+            title={
+                "text": "<br>".join(lines),
+                "font": {"size": 14},
+                "yref": "container",
+                "y": 0.98,
+            },
+            title_yanchor="top",
+            margin={"t": room, "b": 2 * _LINE_HEIGHT, "l": 16, "r": 24},
+            height=panel.figure.layout.height + room,
+        )
+        figures.append(figure)
+    return tuple(figures)
 
 
 def _segments_figure(segments: UpliftSegments, unit: str) -> go.Figure:
