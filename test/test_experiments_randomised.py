@@ -96,7 +96,10 @@ def test_too_few_units_for_so_many_covariates() -> None:
 
 @pytest.mark.parametrize(
     ("units", "words"),
-    [([0], "same value of 'odd' for all control units"), ([0, 1], "unit that alone decides")],
+    [
+        ([0, 2, 4], "same value of 'odd' for all control units"),
+        ([0, 1], "unit that alone decides"),
+    ],
 )
 def test_a_covariate_of_single_units_is_refused(units: list[int], words: str) -> None:
     table = users(40).assign(treatment=[1, 0] * 20, odd=0.0)
