@@ -10,7 +10,7 @@ from experiment_data import COVARIATES, users
 from sklearn.linear_model import LinearRegression
 
 from pymc_toolkit.experiments import cuped, difference_in_means, uplift_segments
-from pymc_toolkit.reports.experiment_figures import effects, standalone, uplift_segmentation
+from pymc_toolkit.reports.experiment_figures import _span, effects, standalone, uplift_segmentation
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,14 @@ def test_effects_count_intervals_that_hold_the_truth() -> None:
 def test_segments_and_gain(segments) -> None:
     drawing = uplift_segmentation(segments, "orders")
     assert drawing.title.startswith("Whom to treat first matters: the effect is ")
-    rows, gain = (panel.figure for panel in drawing.panels)
+    rows, gain, extra = (panel.figure for panel in drawing.panels)
     np.testing.assert_allclose(rows.data[0].x, segments.segments["effect"])
     np.testing.assert_allclose(rows.data[1].x, segments.segments["predicted"])
     assert rows.layout.xaxis.title.text == "Effect per unit (orders)"
     np.testing.assert_allclose(gain.data[1].y, segments.curve["gain"])
     np.testing.assert_allclose(gain.data[2].y, segments.curve["random"])
     assert gain.layout.yaxis.title.text == "Gain per unit of all (orders)"
+    np.testing.assert_allclose(extra.data[1].y, segments.curve["extra"])
     assert gain.layout.xaxis.title.text == "Share of units treated"
     for text in (drawing.alt, drawing.note):
         assert text.endswith(".")
@@ -67,8 +68,26 @@ def test_units_are_shown_literally(segments) -> None:
 
 def test_figures_stand_alone(segments) -> None:
     drawing = uplift_segmentation(segments, "orders")
-    first, second = standalone(drawing)
-    assert "Whom to treat first" in first.layout.title.text.replace("<br>", " ")
-    assert second.layout.title.text.endswith("<b>Gain by share of units treated</b>")
+    first, second, _ = (figure.layout.title.text for figure in standalone(drawing))
+    assert "Whom to treat first" in first
+    assert "<b>Effect by segment</b>" in first
+    assert "<b>Gain by share of units treated (Qini curve)</b>" in second
+    assert "measured" in first
     assert drawing.panels[0].figure.layout.title.text is None
-    assert first.layout.height > drawing.panels[0].figure.layout.height
+
+
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        ((0.15094, 0.15006, 0.15183), "0.1509 (0.1501-0.1518)"),
+        ((0.15, 0.15, 0.15), "0.1500 (0.1500-0.1500)"),
+        ((12.3, -4.0, 28.6), "12 (-4 to 29)"),
+        ((12_345.0, 2_300.0, 22_345.0), "12.3k (2.3k-22.3k)"),
+        ((0.5, float("nan"), float("nan")), "0.5"),
+    ],
+)
+def test_effects_have_the_digits_that_intervals_give_them(
+    figures: tuple[float, float, float], text: str
+) -> None:
+    written = _span(*figures).replace("\N{EN DASH}", "-").replace("\N{MINUS SIGN}", "-")
+    assert written == text

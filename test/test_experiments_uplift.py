@@ -29,6 +29,11 @@ def test_curves_and_segments_are_sums_of_scores() -> None:
     np.testing.assert_allclose(curve["gain"].iloc[1:], effects.cumsum() / 203)
     np.testing.assert_allclose(curve["random"], curve["share"] * effects.mean())
     np.testing.assert_allclose(curve["uplift"].iloc[-1], effects.mean())
+    extra = curve["gain"] - curve["random"]
+    np.testing.assert_allclose(curve["extra"], extra, atol=1e-12)
+    spread = [part.var(ddof=1) / len(part) for part in (effects[:60], effects[60:])]
+    reach = 1.959964 * 60 * 143 / 203**2 * np.sqrt(sum(spread))
+    assert curve["extra_high"].iloc[60] - extra.iloc[60] == pytest.approx(reach)
     assert found.qini == pytest.approx(
         np.trapezoid(curve["gain"] - curve["random"], curve["share"])
     )

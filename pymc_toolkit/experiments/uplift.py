@@ -117,8 +117,9 @@ class UpliftSegments:
     curve : pandas.DataFrame
         From nobody treated to all: ``share`` of the units that would be treated, the highest
         predicted uplift first; ``gain`` over treating nobody, per unit of all, with ``ci_low`` and
-        ``ci_high``; ``random``, the gain of treating as many at random; ``uplift``, the average
-        effect among those treated.
+        ``ci_high``; ``random``, the gain of treating as many at random; ``extra``, the gain beyond
+        that, with ``extra_low`` and ``extra_high``; ``uplift``, the average effect among those
+        treated. Not known (NaN) for fewer than two units: the intervals.
     qini : float
         Area between gain and random gain, per unit: what sorting is worth on average over shares.
     qini_standard_error : float
@@ -250,25 +251,44 @@ def _segments(predicted: Array, effects: Array, n_segments: int, ci_prob: float)
 def _curve(effects: Array, ci_prob: float) -> pd.DataFrame:
     """Gain per unit of all by the share treated, with intervals for the share as it is."""
     n = len(effects)
-    treated = np.arange(n + 1)
-    total = np.append(0.0, effects.cumsum())
-    square = np.append(0.0, (effects**2).cumsum())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        uplift = total / treated
-        variance = np.maximum(square - treated * uplift**2, 0.0) / (treated - 1)
+    share = np.arange(n + 1) / n
+    top, top_variance = _running(effects)
+    rest, rest_variance = (part[::-1] for part in _running(effects[::-1]))
     # The number treated is fixed, so the gain varies as their average effect does.
-    error = np.append(0.0, np.sqrt(treated * variance)[1:]) / n
-    reach = float(stats.norm.ppf((1 + ci_prob) / 2)) * error
+    gain, error = share * top, share * np.sqrt(top_variance)
+    # Treating as many at random gains the share of both parts, so what is beyond is a difference.
+    part = share * (1 - share)
+    extra, extra_error = part * (top - rest), part * np.sqrt(top_variance + rest_variance)
+    for ends in (gain, error, extra, extra_error):
+        ends[0] = 0.0
+    extra[-1] = extra_error[-1] = 0.0
+    reach = float(stats.norm.ppf((1 + ci_prob) / 2))
     return pd.DataFrame(
         {
-            "share": treated / n,
-            "gain": total / n,
-            "ci_low": total / n - reach,
-            "ci_high": total / n + reach,
-            "random": total[-1] / n * treated / n,
-            "uplift": uplift,
+            "share": share,
+            "gain": gain,
+            "ci_low": gain - reach * error,
+            "ci_high": gain + reach * error,
+            "random": effects.mean() * share,
+            "extra": extra,
+            "extra_low": extra - reach * extra_error,
+            "extra_high": extra + reach * extra_error,
+            "uplift": top,
         }
     )
+
+
+def _running(effects: Array) -> tuple[Array, Array]:
+    """Mean of the first units, and the variance of that mean, for each number of them."""
+    count = np.arange(len(effects) + 1)
+    # Sums of squares lose no digits where the mean has been taken off.
+    level = effects.mean()
+    total = np.append(0.0, (effects - level).cumsum())
+    square = np.append(0.0, ((effects - level) ** 2).cumsum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / count
+        variance = np.maximum(square - count * mean**2, 0.0) / (count - 1) / count
+    return mean + level, variance
 
 
 def _qini(effects: Array) -> tuple[float, float]:

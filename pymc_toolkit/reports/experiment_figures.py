@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from textwrap import wrap
 
@@ -37,6 +38,17 @@ _COLUMNS = ("effect", "ci_low", "ci_high")
 _CURVE_HEIGHT = 320
 # Characters and pixels of the lines above a figure that stands alone.
 _TITLE_WIDTH, _LINE_HEIGHT = 90, 20
+_MARKS = {
+    "area": "\N{BLACK SQUARE}",
+    "hatch": "\N{SQUARE WITH UPPER RIGHT TO LOWER LEFT FILL}",
+    "line": "\N{EM DASH}",
+    "dash": "\N{BOX DRAWINGS LIGHT TRIPLE DASH HORIZONTAL}",
+    "dot": "\N{BLACK CIRCLE}",
+    "ring": "\N{WHITE CIRCLE}",
+    "diamond": "\N{BLACK DIAMOND}",
+}
+# Decimals beyond which nobody reads on.
+_MOST_DIGITS = 4
 
 
 def effects(
@@ -61,10 +73,12 @@ def effects(
     table = table.set_index("method")
     names = [str(name) for name in table.index]
     written = each(_span, table, *_COLUMNS)
-    ends = np.append(table[list(_COLUMNS)].to_numpy(float).ravel(), truth or 0.0)
+    ends = table[list(_COLUMNS)].to_numpy(float).ravel()
+    if truth is not None:
+        ends = np.append(ends, truth)
     first = next(iter(estimates.values()))
     per = "per treated unit" if first.per == "unit" else "in total"
-    figure = rows_figure(names, written, ends, f"Effect {per} ({unit})")
+    figure = rows_figure(names, written, ends, f"Effect {per} ({unit})", zero=_near_zero(ends))
     y = heights(len(names))
     add_intervals(figure, table, _COLUMNS, y, _span, BLUE)
     methods = count(len(names), "method")
@@ -123,13 +137,14 @@ def uplift_segmentation(segments: UpliftSegments, unit: str) -> Drawing:
         f"segment is not what the sorting was made from. Lines and band: {interval} intervals.",
         panels=(
             Panel("Effect by segment", _segments_figure(segments, unit)),
-            Panel("Gain by share of units treated", _gain_figure(segments, unit)),
+            Panel("Gain by share of units treated (Qini curve)", _gain_figure(segments, unit)),
+            Panel("Gain beyond treating as many at random", _extra_figure(segments, unit)),
         ),
         legend=(
             Key("measured", BLUE, "dot"),
             Key("predicted", ORANGE, "diamond"),
             Key("highest predicted uplift first", BLUE, "line"),
-            Key("at random", INK, "dash"),
+            Key("at random, or on average", INK, "dash"),
         ),
         grid=True,
     )
@@ -147,23 +162,28 @@ def standalone(drawing: Drawing) -> tuple[go.Figure, ...]:
     tuple of plotly.graph_objects.Figure
         One a panel.
     """
+    legend = " \N{EM SPACE}".join(
+        f'<span style="color:{key.colour}">{_MARKS[key.mark]}</span> {literal(key.label)}'
+        for key in drawing.legend
+    )
     figures = []
     for panel in drawing.panels:
         lines = [literal(line) for line in wrap(drawing.title, _TITLE_WIDTH)]
-        if panel.label:
-            lines.append(f"<b>{literal(panel.label)}</b>")
-        room = _LINE_HEIGHT * (len(lines) + 1) + _LINE_HEIGHT
+        lines += [f"<b>{literal(panel.label)}</b>"] if panel.label else []
+        lines += [legend] if legend else []
+        above = _LINE_HEIGHT * (len(lines) + 1)
         figure = go.Figure(panel.figure)
         figure.update_layout(
             title={
                 "text": "<br>".join(lines),
-                "font": {"size": 14},
-                "yref": "container",
-                "y": 0.98,
+                "font": {"size": 13},
+                "x": 0,
+                "y": 1,
+                "yanchor": "top",
+                "pad": {"t": _LINE_HEIGHT, "l": _LINE_HEIGHT},
             },
-            title_yanchor="top",
-            margin={"t": room, "b": 2 * _LINE_HEIGHT, "l": 16, "r": 24},
-            height=panel.figure.layout.height + room,
+            margin={"t": above + _LINE_HEIGHT, "b": 2 * _LINE_HEIGHT, "l": 16, "r": 24},
+            height=panel.figure.layout.height + above + 2 * _LINE_HEIGHT,
         )
         figures.append(figure)
     return tuple(figures)
@@ -180,7 +200,8 @@ def _segments_figure(segments: UpliftSegments, unit: str) -> go.Figure:
     table = table.set_axis(names)
     written = each(_span, table, *_COLUMNS)
     shown = table[["predicted", *_COLUMNS]]
-    figure = rows_figure(names, written, shown, f"Effect per unit ({unit})")
+    axis = f"Effect per unit ({unit})"
+    figure = rows_figure(names, written, shown, axis, zero=_near_zero(shown.to_numpy(float)))
     y = heights(last)
     add_intervals(figure, table, _COLUMNS, y, _span, BLUE)
     hover = [f"{name}: predicted {_amount(v)}" for name, v in table["predicted"].items()]
@@ -190,43 +211,54 @@ def _segments_figure(segments: UpliftSegments, unit: str) -> go.Figure:
 
 
 def _gain_figure(segments: UpliftSegments, unit: str) -> go.Figure:
-    curve = segments.curve
-    share = curve["share"]
-    figure = blank(_CURVE_HEIGHT)
-    figure.add_trace(band(share, curve["ci_low"], curve["ci_high"]))
-    hover = [
-        literal(f"{percent(s)} treated: {text}")
-        for s, text in zip(share, each(_span, curve, "gain", "ci_low", "ci_high"), strict=True)
-    ]
+    columns = ("gain", "ci_low", "ci_high")
+    figure = _share_figure(segments.curve, columns, f"Gain per unit of all ({unit})")
     figure.add_scatter(
-        x=share,
-        y=curve["gain"],
-        mode="lines",
-        line={"color": BLUE, "width": 2},
-        customdata=hover,
-        hovertemplate="%{customdata}<extra></extra>",
-    )
-    figure.add_scatter(
-        x=share,
-        y=curve["random"],
+        x=segments.curve["share"],
+        y=segments.curve["random"],
         mode="lines",
         line={"color": INK, "width": 1.5, "dash": "dash"},
         hoverinfo="skip",
+    )
+    return figure
+
+
+def _extra_figure(segments: UpliftSegments, unit: str) -> go.Figure:
+    columns = ("extra", "extra_low", "extra_high")
+    figure = _share_figure(segments.curve, columns, f"Gain beyond random per unit of all ({unit})")
+    figure.add_hline(y=0, line={"color": INK, "width": 1.5, "dash": "dash"})
+    return figure
+
+
+def _share_figure(curve: pd.DataFrame, columns: tuple[str, str, str], title: str) -> go.Figure:
+    """A line with a band over the share of units treated."""
+    middle, low, high = columns
+    figure = blank(_CURVE_HEIGHT)
+    figure.add_trace(band(curve["share"], curve[low], curve[high]))
+    written = each(_span, curve, *columns)
+    hover = [f"{percent(s)} treated: {w}" for s, w in zip(curve["share"], written, strict=True)]
+    figure.add_scatter(
+        x=curve["share"],
+        y=curve[middle],
+        mode="lines",
+        line={"color": BLUE, "width": 2},
+        customdata=[literal(text) for text in hover],
+        hovertemplate="%{customdata}<extra></extra>",
     )
     figure.update_layout(
         xaxis={
             "range": [0, 1],
             "tickformat": ".0%",
-            "title": {
-                "text": "Share of units treated",
-                "font": {"color": MUTED, "size": 12},
-            },
+            "title": {"text": "Share of units treated", "font": {"color": MUTED, "size": 12}},
         },
-        yaxis=value_axis(
-            curve[["gain", "ci_low", "ci_high", "random"]], f"Gain per unit of all ({unit})"
-        ),
+        yaxis=value_axis(curve[list(columns)], title),
     )
     return figure
+
+
+def _near_zero(ends: np.ndarray) -> bool:
+    """Whether zero is no farther from the values than they are from each other."""
+    return bool(np.abs(ends).min() <= np.ptp(ends))
 
 
 def _amount(value: float) -> str:
@@ -234,4 +266,13 @@ def _amount(value: float) -> str:
 
 
 def _span(mean: float, low: float, high: float) -> str:
-    return f"{_amount(mean)} ({span(_amount(low), _amount(high))})"
+    """An effect and its interval, with as many digits as the interval gives a meaning."""
+    width = high - low
+    if not math.isfinite(width):
+        return _amount(mean)
+    digits = 1 - math.floor(math.log10(width)) if width > 0 else _MOST_DIGITS
+    digits = min(digits, _MOST_DIGITS)
+    if digits < 0:
+        return f"{_amount(mean)} ({span(_amount(low), _amount(high))})"
+    written = [f"{v:.{digits}f}".replace("-", "\N{MINUS SIGN}") for v in (mean, low, high)]
+    return f"{written[0]} ({span(written[1], written[2])})"
