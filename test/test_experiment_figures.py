@@ -43,10 +43,12 @@ def test_segments_and_gain(segments) -> None:
     np.testing.assert_allclose(rows.data[0].x, segments.segments["effect"])
     np.testing.assert_allclose(rows.data[1].x, segments.segments["predicted"])
     assert rows.layout.xaxis.title.text == "Effect per unit (orders)"
-    np.testing.assert_allclose(gain.data[1].y, segments.curve["gain"])
+    curve = segments.curve.iloc[np.linspace(0, 1000, 401).round().astype(int)]
+    np.testing.assert_allclose(gain.data[1].x, curve["share"])
+    np.testing.assert_allclose(gain.data[1].y, curve["gain"])
     np.testing.assert_allclose(gain.data[2].y, segments.curve["random"])
     assert gain.layout.yaxis.title.text == "Gain per unit of all (orders)"
-    np.testing.assert_allclose(extra.data[1].y, segments.curve["extra"])
+    np.testing.assert_allclose(extra.data[1].y, curve["extra"])
     assert gain.layout.xaxis.title.text == "Share of units treated"
     for text in (drawing.alt, drawing.note):
         assert text.endswith(".")

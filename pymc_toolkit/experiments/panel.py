@@ -109,6 +109,11 @@ def read_panel(
             outcome: check_numbers(data, [outcome])[outcome],
         }
     )
+    if table[outcome].nunique() == 1:
+        raise DataError(
+            f"Got outcome {outcome!r} with the value {table[outcome].iloc[0]:g} in every row; "
+            "expected one that varies. Check that the right column was named."
+        )
     doubled = table.duplicated([date, region], keep=False)
     if doubled.any():
         first = table[doubled].iloc[0]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import nnls
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.exceptions import DataError
 
-_PRECISION = 1e-12
-_STEPS = 1000
+_STEPS_PER_DONOR = 30
 
 
 def simplex_weights(donors: Array, target: Array) -> Array:
     """Weights of zero or more, adding up to one, that bring donors nearest to a target.
+
+    The mixture nearest to the target is the point of the donors' convex hull nearest to the origin
+    once the target has been taken off each donor. With ``A`` the differences, any ``u >= 0`` is a
+    sum ``s`` times shares ``w``, and ``|A u|² + (s - 1)²`` is at its least over ``s`` an increasing
+    function of ``|A w|²``: so least squares with ``u >= 0`` alone finds the shares, as ``u / s``.
 
     Parameters
     ----------
@@ -23,8 +27,7 @@ def simplex_weights(donors: Array, target: Array) -> Array:
     Returns
     -------
     ndarray of shape (donor,)
-        Minimises ``sum((target - donors @ weights)**2)``; where several do, the one that the
-        solver reaches from equal weights.
+        Minimises ``sum((target - donors @ weights)**2)``; where several do, one of them.
 
     Raises
     ------
@@ -33,7 +36,8 @@ def simplex_weights(donors: Array, target: Array) -> Array:
 
     References
     ----------
-    Kraft (1988). A software package for sequential quadratic programming.
+    Lawson, Hanson (1974). Solving least squares problems, chapter 23.
+    Wolfe (1976). Finding the nearest point in a polytope.
 
     Examples
     --------
@@ -42,26 +46,16 @@ def simplex_weights(donors: Array, target: Array) -> Array:
     [0.75, 0.25]
     """
     n = donors.shape[1]
-    # Shares do not change when a date's level is taken off donors and target alike.
-    level = donors.mean(axis=1, keepdims=True)
-    size = max(float(np.abs(donors - level).max()), float(np.abs(target - level[:, 0]).max()))
+    apart = donors - target[:, None]
+    size = float(np.abs(apart).max())
     if size == 0:
         return np.full(n, 1 / n)
-    x, y = (donors - level) / size, (target - level[:, 0]) / size
-    gram, moment = x.T @ x / len(y), x.T @ y / len(y)
-    found = minimize(
-        lambda w: 0.5 * w @ gram @ w - moment @ w,
-        np.full(n, 1 / n),
-        jac=lambda w: gram @ w - moment,
-        bounds=[(0.0, 1.0)] * n,
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(n)},
-        method="SLSQP",
-        options={"ftol": _PRECISION, "maxiter": _STEPS},
-    )
-    if not found.success:
+    system = np.vstack([apart / size, np.ones(n)])
+    try:
+        found, _ = nnls(system, np.append(np.zeros(len(target)), 1.0), maxiter=_STEPS_PER_DONOR * n)
+    except RuntimeError as error:
         raise DataError(
-            f"Got control regions for which no weights were found ({found.message}); expected "
-            "outcomes of a similar size. Express them per head, or drop regions unlike the others."
-        )
-    weights = np.clip(found.x, 0.0, None)
-    return weights / weights.sum()
+            f"Got control regions for which no weights were found ({error}); expected outcomes of "
+            "a similar size. Express them per head, or drop regions unlike the others."
+        ) from error
+    return found / found.sum()

@@ -36,6 +36,7 @@ from pymc_toolkit.verdicts import Status
 
 _COLUMNS = ("effect", "ci_low", "ci_high")
 _CURVE_HEIGHT = 320
+_MOST_POINTS = 401
 # Characters and pixels of the lines above a figure that stands alone.
 _TITLE_WIDTH, _LINE_HEIGHT = 90, 20
 _MARKS = {
@@ -233,6 +234,8 @@ def _extra_figure(segments: UpliftSegments, unit: str) -> go.Figure:
 def _share_figure(curve: pd.DataFrame, columns: tuple[str, str, str], title: str) -> go.Figure:
     """A line with a band over the share of units treated."""
     middle, low, high = columns
+    # More points than pixels would only make the page heavy.
+    curve = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, _MOST_POINTS).round().astype(int))]
     figure = blank(_CURVE_HEIGHT)
     figure.add_trace(band(curve["share"], curve[low], curve[high]))
     written = each(_span, curve, *columns)
