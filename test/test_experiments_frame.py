@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from experiment_data import COVARIATES, users
 
+from pymc_toolkit import experiments
 from pymc_toolkit.exceptions import (
     ColumnError,
     DataError,
@@ -27,6 +28,7 @@ from pymc_toolkit.experiments import (
     two_model_uplift,
     uplift_segments,
 )
+from pymc_toolkit.experiments.extra import experiments_extra
 from pymc_toolkit.experiments.frame import read_trial
 
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
@@ -202,3 +204,16 @@ def test_an_estimate_whose_checks_failed_warns() -> None:
     assert found.verdict.status == "fail"
     with pytest.warns(DataWarning, match="whose checks failed"):
         found.to_uplift_test_values(**VALUES, population=10)
+
+
+def test_every_public_name_is_importable() -> None:
+    for name in experiments.__all__:
+        assert getattr(experiments, name).__name__ == name
+    assert set(experiments.__all__) <= set(dir(experiments))
+    with pytest.raises(AttributeError, match="has no attribute 'cupid'"):
+        _ = experiments.cupid
+
+
+def test_another_missing_library_is_not_blamed_on_the_extra() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_library"), experiments_extra():
+        import no_such_library  # noqa: F401

@@ -222,6 +222,27 @@ def test_a_region_unlike_all_others_fails_the_fit() -> None:
     assert status(alike, "fit before the test") == "pass"
 
 
+def test_a_mixture_that_could_follow_anything_asks_for_a_review() -> None:
+    found = synthetic_control(mixtures(0, 0.0), ["r00"], "2024-01-11")
+    assert status(found, "fit before the test") == "review"
+    assert "10 dates and 15 control regions" in found.checks[0].sentence
+
+
+def test_perfect_fits_are_ranked_by_what_followed() -> None:
+    """With two dates before, many mixtures fit but for rounding, which must not decide."""
+    table = regions(30, effect=300.0)
+    assert synthetic_control(table, ["region 00"], "2024-01-15", "2024-05-19").p_value > 0.1
+    assert synthetic_control(table, ["region 00"], "2024-01-15").p_value < 0.1
+
+
+def test_controls_that_never_vary_give_an_effect_without_noise() -> None:
+    table = regions(8)
+    table.loc[table["region"] != "region 00", "outcome"] = 0.0
+    found = synthetic_control(table, ["region 00"], START)
+    assert status(found, "fit before the test") == "fail"
+    assert status(found, "noise") == "review"
+
+
 def test_too_few_placebos_for_a_small_p_value_are_said() -> None:
     few = difference_in_differences(regions(12), ["region 00"], START)
     assert status(few, "placebo tests") == "review"

@@ -24,6 +24,8 @@ from pymc_toolkit.experiments.weights import simplex_weights
 from pymc_toolkit.verdicts import Check, Verdict
 
 _MOST_PLACEBOS, _MOST_FITS = 2000, 200
+# Error of a perfect fit, as a share of the largest outcome.
+_PERFECT = 1e-9
 
 _SPILL = "The test did not spill over into control regions."
 _TRENDS = "Without the test, treated regions would have changed as the average control region did."
@@ -229,16 +231,18 @@ def synthetic_control(
     for few, rest in compared:
         target, donors = panel.controls[:, few].mean(axis=1), panel.controls[:, rest]
         gaps.append(target - donors @ simplex_weights(donors[:n], target[:n]))
-    errors = np.array([_error(g[:n]) for g in gaps])
-    ratios = np.array([_ratio(g, n) for g in gaps])
+    # Below this a fit is perfect but for rounding, and relative to it nothing has a meaning.
+    least = _PERFECT * max(float(np.abs(v).max()) for v in (panel.treated, panel.controls))
+    errors = np.array([max(_error(g[:n]), least) for g in gaps])
+    ratios = np.array([_ratio(g, n, least) for g in gaps])
     return _estimate(
         "synthetic control",
         panel,
         panel.controls @ weights,
         weights,
         _named(compared, np.array([g[n:].mean() for g in gaps]) * panel.cells, panel),
-        float((1 + (ratios >= _ratio(gap, n)).sum()) / (1 + len(ratios))),
-        judge_fit(_error(gap[:n]), errors, float(np.abs(average[:n]).mean())),
+        float((1 + (ratios >= _ratio(gap, n, least)).sum()) / (1 + len(ratios))),
+        judge_fit(_error(gap[:n]), errors, average[:n], panel.n_control),
         (_MIXTURE, _ALIKE, _SPILL),
         ci_prob,
         error_before=_error(gap[:n]),
@@ -314,7 +318,6 @@ def _error(gap: Array) -> float:
     return float(np.sqrt((gap**2).mean()))
 
 
-def _ratio(gap: Array, n_before: int) -> float:
-    """Error during the test relative to that before it."""
-    before, during = _error(gap[:n_before]), _error(gap[n_before:])
-    return during / before if before > 0 else float("inf")
+def _ratio(gap: Array, n_before: int, least: float) -> float:
+    """Error during the test relative to that before it, which counts as ``least`` at least."""
+    return _error(gap[n_before:]) / max(_error(gap[:n_before]), least)

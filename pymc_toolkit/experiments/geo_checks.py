@@ -97,7 +97,7 @@ def no_trends(n_before: int) -> Check:
     )
 
 
-def judge_fit(error: float, placebos: Array, size: float) -> Check:
+def judge_fit(error: float, placebos: Array, before: Array, n_control: int) -> Check:
     """Judge whether the mixture followed the treated regions as well as placebos were followed.
 
     Parameters
@@ -105,26 +105,27 @@ def judge_fit(error: float, placebos: Array, size: float) -> Check:
     error : float
         Root mean squared, before the test.
     placebos : ndarray of shape (placebo,)
-        The same of control regions.
-    size : float
-        Mean absolute outcome of the treated regions before the test.
+        The same of control regions, each above zero.
+    before : ndarray of shape (date,)
+        Average outcome of the treated regions before the test.
+    n_control : int
     """
-    usual = float(np.median(placebos))
-    ratio = error / usual if usual > 0 else (0.0 if error == 0 else float("inf"))
-    status = (
-        Status.PASS if ratio <= _WORSE_FIT else Status.REVIEW if ratio <= _BAD_FIT else Status.FAIL
-    )
+    size, ratio = float(np.abs(before).mean()), error / float(np.median(placebos))
     share = f"{error / size:.1%} of their average" if size > 0 else f"{error:.3g}"
-    meaning = {
-        Status.PASS: "no worse than usual for these regions",
-        Status.REVIEW: "worse than usual for these regions",
-        Status.FAIL: "so no mixture of the others stands for them",
-    }[status]
-    return Check(
-        "fit before the test",
-        status,
+    sentence = (
         f"Before the test the mixture of control regions missed the treated ones by {share}, "
-        f"{ratio:.1f} times what it is for a usual control region: {meaning}.",
-        ratio,
-        _WORSE_FIT,
+        f"{ratio:.1f} times what it is for a usual control region: "
     )
+    if ratio > _BAD_FIT:
+        status, meaning = Status.FAIL, "no mixture of the others stands for them."
+    elif ratio > _WORSE_FIT:
+        status, meaning = Status.REVIEW, "worse than usual for these regions."
+    elif len(before) < n_control:
+        status = Status.REVIEW
+        meaning = (
+            f"as usual, but with {len(before)} dates and {n_control} control regions a mixture "
+            "follows almost anything. Send more of the history."
+        )
+    else:
+        status, meaning = Status.PASS, "no worse than usual for these regions."
+    return Check("fit before the test", status, sentence + meaning, ratio, _WORSE_FIT)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -212,9 +214,6 @@ def comparisons(panel: Panel, most: int, random_state: int) -> list[tuple[Array,
     list of (ndarray of int, ndarray of int)
         Columns of the controls that play the treated, and the rest.
     """
-    from itertools import combinations
-    from math import comb
-
     m, k = panel.n_control, panel.n_treated
     if comb(m, k) <= most:
         chosen = set(combinations(range(m), k))
