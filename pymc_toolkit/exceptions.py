@@ -8,6 +8,7 @@
     │   └── UpliftTestError                  an experiment is impossible, or not of this client
     ├── NotFittedError       (RuntimeError)  a result was asked for before ``fit``
     ├── MemberFailedError    (RuntimeError)  a result was asked of a fleet's member that failed
+    ├── MissingExtraError    (ImportError)   a library of an extra is not installed
     └── SavedModelError      (ValueError)    a file is not one that this version can read
 
 Each subclass also inherits the builtin that it refines, so ``except ValueError`` keeps working.
@@ -54,6 +55,10 @@ class NotFittedError(ToolkitError, RuntimeError):
 
 class MemberFailedError(ToolkitError, RuntimeError):
     """A result was asked of a member of a fleet that could not be fitted."""
+
+
+class MissingExtraError(ToolkitError, ImportError):
+    """A library is needed that comes with an extra of this package, and it is not installed."""
 
 
 class SavedModelError(ToolkitError, ValueError):

@@ -24,7 +24,7 @@ LAYERS = [
     ],
     ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
     ["pymc_toolkit.fleets", "pymc_toolkit.reports"],
-    ["pymc_toolkit.analysis"],
+    ["pymc_toolkit.analysis", "pymc_toolkit.experiments"],
     ["pymc_toolkit.engines", "pymc_toolkit.fit_files"],
     [
         "pymc_toolkit.client_config",
@@ -66,10 +66,16 @@ ROOMS = {
         "pymc_toolkit.metrics",
         "pymc_toolkit.engines.bayesian.sampling",
         "pymc_toolkit.fleets.baselines",
+        "pymc_toolkit.experiments",
     ),
+    "econml": ("pymc_toolkit.experiments",),
+    "statsmodels": ("pymc_toolkit.experiments",),
     "joblib": ("pymc_toolkit.fleets.runner",),
 }
-HEAVY = ("pymc_marketing", "torch", "plotly", "jinja2", "pymc", "pytensor", "nutpie", "arviz")
+HEAVY = (
+    *("pymc_marketing", "torch", "plotly", "jinja2", "pymc", "pytensor", "nutpie", "arviz"),
+    *("econml", "statsmodels"),
+)
 LONGEST = 400
 # Modules that may be longer, and up to where; shorten them rather than add to this.
 LONGER = {
@@ -231,6 +237,7 @@ def loaded_after(code: str) -> set[str]:
         ("import pymc_toolkit", (*HEAVY, "xarray", "sklearn")),
         ("from pymc_toolkit.pymc_model import PymcModel", HEAVY),
         ("from pymc_toolkit import ProductionFleet, simulate_client", HEAVY),
+        ("from pymc_toolkit.experiments import *", (*HEAVY, "sklearn")),
     ],
 )
 def test_importing_is_cheap(code: str, absent: tuple[str, ...]) -> None:
