@@ -11,6 +11,7 @@ import pytest
 from experiment_data import COVARIATES, users
 
 from pymc_toolkit import experiments
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import (
     ColumnError,
     DataError,
@@ -160,15 +161,25 @@ VALUES = {"channel": "tv", "start": "2024-01-01", "end": "2024-01-28", "spend_ch
 
 def test_effects_per_unit_are_scaled_to_the_market() -> None:
     found = difference_in_means(users())
-    values = found.to_uplift_test_values(**VALUES, population=20_000, measured_until="2024-02-11")
-    assert list(values) == [
-        *("channel", "start", "end", "effect", "sigma", "spend_change"),
-        *("included", "measured_until", "name"),
-    ]
-    assert values["effect"] == pytest.approx(20_000 * found.effect)
-    assert values["sigma"] == pytest.approx(20_000 * found.standard_error)
-    assert values["measured_until"] == "2024-02-11"
+    test = found.to_uplift_test(**VALUES, population=20_000, measured_until="2024-02-11")
+    assert test == UpliftTest(
+        **VALUES,
+        effect=20_000 * found.effect,
+        sigma=20_000 * found.standard_error,
+        measured_until="2024-02-11",
+    )
     assert "multiplied by 20,000" in found.market_assumptions(20_000)[0]
+
+
+def test_going_without_a_channel_says_what_having_it_brings() -> None:
+    found = difference_in_means(users())
+    without, having = (
+        found.to_uplift_test(**{**VALUES, "spend_change": way}, population=10)
+        for way in ("off", "on")
+    )
+    assert without.effects == (pytest.approx(-10 * found.effect),)
+    assert having.effects == (pytest.approx(10 * found.effect),)
+    assert without.spend_change == having.spend_change == "off"
 
 
 @pytest.mark.parametrize(
@@ -178,32 +189,32 @@ def test_effects_per_unit_are_scaled_to_the_market() -> None:
         ({"population": 0}, SpecificationError, "population=0"),
         ({"population": float("nan")}, SpecificationError, "population=nan"),
         ({"population": True}, SpecificationError, "population=True"),
-        ({"spend_change": 0}, SpecificationError, "spend_change=0"),
-        ({"spend_change": "on"}, SpecificationError, "spend_change='on'"),
-        ({"spend_change": float("inf")}, SpecificationError, "spend_change=inf"),
+        ({"spend_change": 0}, SpecificationError, "spend_change=0.*not zero"),
+        ({"spend_change": "half"}, SpecificationError, "spend_change='half'"),
+        ({"spend_change": float("inf")}, SpecificationError, "finite"),
         ({"start": None}, SpecificationError, "Got no start"),
-        ({"end": "2023-12-31"}, SpecificationError, "end on or after its start"),
+        ({"end": "2023-12-31"}, SpecificationError, "before it starts"),
         ({"end": "soon"}, DataError, "cannot be read as dates"),
-        ({"measured_until": "2024-01-27"}, SpecificationError, "before the end of the test"),
+        ({"measured_until": "2024-01-27"}, SpecificationError, "expected a later day"),
         ({"channel": ""}, SpecificationError, "channel=''"),
     ],
 )
 def test_impossible_scalings_are_refused(change, error, words: str) -> None:
     with pytest.raises(error, match=words):
-        difference_in_means(users()).to_uplift_test_values(**{**VALUES, "population": 10, **change})
+        difference_in_means(users()).to_uplift_test(**{**VALUES, "population": 10, **change})
 
 
 def test_an_estimate_without_noise_is_no_uplift_test() -> None:
     found = cuped(users(noise=0.0), COVARIATES)
     with pytest.raises(DataError, match="override everything else"):
-        found.to_uplift_test_values(**VALUES, population=10)
+        found.to_uplift_test(**VALUES, population=10)
 
 
 def test_an_estimate_whose_checks_failed_warns() -> None:
     found = inverse_propensity(users(500, chosen=3.0), COVARIATES)
     assert found.verdict.status == "fail"
     with pytest.warns(DataWarning, match="whose checks failed"):
-        found.to_uplift_test_values(**VALUES, population=10)
+        found.to_uplift_test(**VALUES, population=10)
 
 
 def test_every_public_name_is_importable() -> None:

@@ -10,6 +10,7 @@ import pytest
 from experiment_data import regions
 from scipy import stats
 
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import ColumnError, DataError, SpecificationError
 from pymc_toolkit.experiments import difference_in_differences, synthetic_control
 from pymc_toolkit.experiments.weights import simplex_weights
@@ -321,21 +322,18 @@ def test_the_table_stays_as_it_was(estimator) -> None:
 
 def test_an_uplift_test_has_the_dates_of_the_test() -> None:
     found = difference_in_differences(regions(20, effect=20.0), ["region 00"], START)
-    values = found.to_uplift_test_values("tv_cost", spend_change="off", name="geo")
-    assert values == {
-        "channel": "tv_cost",
-        "start": START,
-        "end": "2024-07-22",
-        "effect": found.effect,
-        "sigma": found.standard_error,
-        "spend_change": "off",
-        "included": True,
-        "measured_until": None,
-        "name": "geo",
-    }
-    longer = found.to_uplift_test_values("tv_cost", end="2024-07-28", spend_change=1e4)
-    assert (longer["start"], longer["end"]) == (START, "2024-07-28")
+    test = found.to_uplift_test("tv_cost", spend_change="on", name="geo")
+    assert test == UpliftTest(
+        "tv_cost",
+        START,
+        "2024-07-22",
+        effect=found.effect,
+        sigma=found.standard_error,
+        name="geo",
+    )
+    longer = found.to_uplift_test("tv_cost", end="2024-07-28", spend_change=1e4)
+    assert (longer.start, longer.end) == (START, "2024-07-28")
     assert "nothing was scaled" in found.market_assumptions()[0]
-    doubled = found.to_uplift_test_values("tv_cost", spend_change=1.0, population=2)
-    assert doubled["sigma"] == pytest.approx(2 * found.standard_error)
+    doubled = found.to_uplift_test("tv_cost", spend_change=1.0, population=2)
+    assert doubled.sigma == pytest.approx(2 * found.standard_error)
     assert "multiplied by 2" in found.market_assumptions(2)[0]

@@ -8,7 +8,7 @@ What decided who was treated tells which estimator to use:
   pays;
 - whole regions: :func:`difference_in_differences` and :func:`synthetic_control`.
 
-Each returns an :class:`EffectEstimate`, whose ``to_uplift_test_values`` scales it to the market.
+Each returns an :class:`EffectEstimate`, whose ``to_uplift_test`` scales it to the market.
 Intervals are 95% unless asked for otherwise. Most need the extra:
 ``pip install pymc_toolkit[experiments]``.
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pymc_toolkit.experiments.observational import inverse_propensity as inverse_propensity
     from pymc_toolkit.experiments.randomised import cuped as cuped
     from pymc_toolkit.experiments.randomised import difference_in_means as difference_in_means
-    from pymc_toolkit.experiments.scaling import uplift_test_values as uplift_test_values
+    from pymc_toolkit.experiments.scaling import uplift_test as uplift_test
     from pymc_toolkit.experiments.suite import CausalSuite as CausalSuite
     from pymc_toolkit.experiments.suite import generate_treatment_data as generate_treatment_data
     from pymc_toolkit.experiments.suite import run_causal_suite as run_causal_suite
@@ -64,7 +64,7 @@ _HOMES = {
     "synthetic_control": "geo",
     "two_model_uplift": "uplift",
     "uplift_segments": "uplift",
-    "uplift_test_values": "scaling",
+    "uplift_test": "scaling",
 }
 
 __all__ = [
@@ -87,7 +87,7 @@ __all__ = [
     "synthetic_control",
     "two_model_uplift",
     "uplift_segments",
-    "uplift_test_values",
+    "uplift_test",
 ]
 
 

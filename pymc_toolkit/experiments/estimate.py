@@ -11,8 +11,9 @@ import numpy as np
 from scipy import stats
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import DataError
-from pymc_toolkit.experiments.scaling import market_assumptions, uplift_test_values
+from pymc_toolkit.experiments.scaling import market_assumptions, uplift_test
 from pymc_toolkit.verdicts import Check, Status, Verdict
 
 CI_PROB = 0.95
@@ -97,19 +98,10 @@ class EffectEstimate:
             "status": str(self.verdict.status),
         }
 
-    def to_uplift_test_values(
-        self,
-        channel: str,
-        start: object = None,
-        end: object = None,
-        *,
-        spend_change: float | str,
-        population: float | None = None,
-        included: bool = True,
-        measured_until: object = None,
-        name: str = "",
-    ) -> dict[str, Any]:
-        """Scale the effect to the market, as the values of an uplift test.
+    def to_uplift_test(
+        self, channel: str, start: object = None, end: object = None, **values: Any
+    ) -> UpliftTest:
+        """Scale the effect to the market, as a test that a model can learn from.
 
         Effect and standard error are multiplied by ``population``;
         :meth:`market_assumptions` says what that presumes.
@@ -120,22 +112,14 @@ class EffectEstimate:
             That was tested.
         start, end : date-like
             First and last day of the test.
-        spend_change : float or "off"
-            Change of the channel's spend over the window in the market that the scaled effect is
-            of, positive where it was raised, or ``"off"`` where the channel was switched off.
-        population : float
-            Number of units that the effect is scaled to; 1 for an effect that is a total already.
-        included : bool
-            Whether the effect includes carry-over after the window.
-        measured_until : date-like, optional
-            Last day on which the outcome was measured.
-        name : str
-            Of the test.
+        **values
+            ``spend_change`` (needed: a number, ``"off"`` or ``"on"``), ``population``,
+            ``included``, ``measured_until``, ``name``, as
+            :func:`pymc_toolkit.experiments.scaling.uplift_test` takes them.
 
         Returns
         -------
-        dict
-            ``channel, start, end, effect, sigma, spend_change, included, measured_until, name``.
+        UpliftTest
 
         Raises
         ------
@@ -144,17 +128,7 @@ class EffectEstimate:
         DataError
             If the estimate has no noise, so that it would override a model.
         """
-        return uplift_test_values(
-            self,
-            channel,
-            start,
-            end,
-            spend_change=spend_change,
-            population=population,
-            included=included,
-            measured_until=measured_until,
-            name=name,
-        )
+        return uplift_test(self, channel, start, end, **values)
 
     def market_assumptions(self, population: float | None = None) -> tuple[str, ...]:
         """What scaling to the market presumes, beside :attr:`assumptions`.
@@ -162,7 +136,7 @@ class EffectEstimate:
         Parameters
         ----------
         population : float
-            As given to :meth:`to_uplift_test_values`.
+            As given to :meth:`to_uplift_test`.
 
         Returns
         -------

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.experiments.estimate import CI_PROB, EffectEstimate, inference
 from pymc_toolkit.experiments.frame import check_ci_prob, check_whole
 from pymc_toolkit.experiments.geo_checks import (
@@ -59,10 +60,10 @@ class GeoEstimate(EffectEstimate):
     start: pd.Timestamp
     end: pd.Timestamp
 
-    def to_uplift_test_values(
+    def to_uplift_test(
         self, channel: str, start: object = None, end: object = None, **values: Any
-    ) -> dict[str, Any]:
-        """Give the values of an uplift test, by default over the dates of this one.
+    ) -> UpliftTest:
+        """Scale the effect to the market, by default over the dates of this test.
 
         Parameters
         ----------
@@ -72,16 +73,14 @@ class GeoEstimate(EffectEstimate):
             First and last day of the test. The last date of a weekly table names the start of a
             week: give the end where that matters.
         **values
-            See :meth:`EffectEstimate.to_uplift_test_values`.
+            See :meth:`EffectEstimate.to_uplift_test`.
 
         Returns
         -------
-        dict
+        UpliftTest
         """
         first = self.start if start is None else start
-        return super().to_uplift_test_values(
-            channel, first, self.end if end is None else end, **values
-        )
+        return super().to_uplift_test(channel, first, self.end if end is None else end, **values)
 
 
 def difference_in_differences(

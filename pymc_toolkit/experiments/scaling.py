@@ -1,14 +1,15 @@
-"""From an effect on the units of an experiment to the values of an uplift test on the market."""
+"""From an effect on the units of an experiment to an uplift test on the market."""
 
 from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from pymc_toolkit.components.uplift_tests import OFF, UpliftTest
 from pymc_toolkit.dates import parse_dates
 from pymc_toolkit.exceptions import DataError, DataWarning, SpecificationError, warn_user
 from pymc_toolkit.verdicts import Status
@@ -16,10 +17,10 @@ from pymc_toolkit.verdicts import Status
 if TYPE_CHECKING:
     from pymc_toolkit.experiments.estimate import EffectEstimate
 
-OFF = "off"
+ON = "on"
 
 
-def uplift_test_values(
+def uplift_test(
     estimate: EffectEstimate,
     channel: str,
     start: object,
@@ -30,8 +31,8 @@ def uplift_test_values(
     included: bool = True,
     measured_until: object = None,
     name: str = "",
-) -> dict[str, Any]:
-    """Scale an estimate to the market, as the values of an uplift test.
+) -> UpliftTest:
+    """Scale an estimate to the market, as a test that a model can learn from.
 
     Parameters
     ----------
@@ -40,14 +41,15 @@ def uplift_test_values(
         That was tested.
     start, end : date-like
         First and last day of the test.
-    spend_change : float or "off"
+    spend_change : float, "off" or "on"
         Change of the channel's spend over the window in the market that the scaled effect is of,
-        positive where it was raised, or ``"off"`` where the channel was switched off.
+        positive where it was raised. ``"off"``: treatment was to go without the channel, so that
+        the channel brings the opposite of the effect. ``"on"``: treatment was to have it.
     population : float
         Number of units that the effect is scaled to. An effect that is a total already is
         multiplied by 1 unless asked for otherwise.
     included : bool
-        Whether the effect includes carry-over after the window.
+        Whether the client's data hold the spend as it was with the change.
     measured_until : date-like, optional
         Last day on which the outcome was measured.
     name : str
@@ -55,9 +57,8 @@ def uplift_test_values(
 
     Returns
     -------
-    dict
-        ``channel, start, end, effect, sigma, spend_change, included, measured_until, name``:
-        effect is the total over the window in units of the outcome, sigma its standard error.
+    UpliftTest
+        Its effect is the total over the window in units of the outcome, sigma its standard error.
 
     Raises
     ------
@@ -71,45 +72,36 @@ def uplift_test_values(
     DataWarning
         If a check of the estimate failed.
     """
-    if not isinstance(channel, str) or not channel:
-        raise SpecificationError(f"Got channel={channel!r}; expected the name of a channel.")
     units = _population(estimate, population)
-    _check_spend_change(spend_change)
-    first, last = read_day(start, "start"), read_day(end, "end")
-    if last < first:
-        raise SpecificationError(
-            f"Got a test from {first.date()} to {last.date()}; expected its end on or after its "
-            "start. Exchange the two dates."
-        )
-    until = None if measured_until is None else read_day(measured_until, "measured_until")
-    if until is not None and until < last:
-        raise SpecificationError(
-            f"Got measured_until={until.date()}, before the end of the test ({last.date()}); "
-            "expected a day on or after it. Leave it out if measurement ended with the test."
-        )
     if any(c.name == "noise" and c.status is not Status.PASS for c in estimate.checks):
         raise DataError(
             f"Got an estimate by {estimate.method} whose outcome has no noise (standard error "
             f"{estimate.standard_error:.1g}); expected one that is uncertain. As an uplift test it "
             "would override everything else a model has seen: use data that were measured."
         )
+    until = None if measured_until is None else _iso(measured_until, "measured_until")
+    test = UpliftTest(
+        channel,
+        _iso(start, "start"),
+        _iso(end, "end"),
+        effect=estimate.effect * units * (-1 if spend_change == OFF else 1),
+        sigma=estimate.standard_error * units,
+        spend_change=OFF if spend_change == ON else spend_change,
+        included=included,
+        measured_until=until,
+        name=name,
+    )
     if estimate.verdict.status is Status.FAIL:
         warn_user(
             f"An estimate by {estimate.method} whose checks failed becomes an uplift test. "
             f"{estimate.verdict.sentence}",
             DataWarning,
         )
-    return {
-        "channel": channel,
-        "start": str(first.date()),
-        "end": str(last.date()),
-        "effect": estimate.effect * units,
-        "sigma": estimate.standard_error * units,
-        "spend_change": spend_change,
-        "included": included,
-        "measured_until": None if until is None else str(until.date()),
-        "name": name,
-    }
+    return test
+
+
+def _iso(value: object, argument: str) -> str:
+    return str(read_day(value, argument).date())
 
 
 def market_assumptions(estimate: EffectEstimate, population: float | None) -> tuple[str, ...]:
@@ -119,7 +111,7 @@ def market_assumptions(estimate: EffectEstimate, population: float | None) -> tu
     ----------
     estimate : EffectEstimate
     population : float
-        As given to :func:`uplift_test_values`.
+        As given to :func:`uplift_test`.
 
     Returns
     -------
@@ -183,16 +175,3 @@ def _population(estimate: EffectEstimate, population: float | None) -> float:
             "effect per unit applies to, above zero."
         )
     return float(population)
-
-
-def _check_spend_change(spend_change: float | str) -> None:
-    if isinstance(spend_change, str):
-        known = spend_change == OFF
-    else:
-        number = isinstance(spend_change, Real) and not isinstance(spend_change, bool | np.bool)
-        known = number and math.isfinite(spend_change) and spend_change != 0
-    if not known:
-        raise SpecificationError(
-            f"Got spend_change={spend_change!r}; expected the change of the channel's spend over "
-            f"the window (a number other than zero, positive where it was raised), or {OFF!r}."
-        )
