@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from fits import FakeSampler
 
-from pymc_toolkit import PymcModel
+from pymc_toolkit import PymcModel, simulate_ms
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import ConvergenceWarning
+from pymc_toolkit.simulate_experiments import simulate_geo_test
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_DATA = ROOT.parent / "shared" / "data"
@@ -114,6 +115,35 @@ class TestPlumbing:
         for number in (1, 2, 3):
             assert (tmp_path / f"clients-shop-{number}.html").is_file()
             assert f'href="clients-shop-{number}.html"' in overview
+
+    def test_a_simulated_experiment_reaches_the_report(self, monkeypatch, tmp_path, capsys):
+        pytest.importorskip("statsmodels", reason="the extra experiments is not installed")
+        experiment = script("experiment", monkeypatch)
+        experiment.main(["--output", str(tmp_path), "--draws", "20"])
+        printed = capsys.readouterr().out
+        assert f"Report: {tmp_path / 'experiment.html'}" in printed
+        page = (tmp_path / "experiment.html").read_text(encoding="utf-8")
+        assert "What did experiments teach the model?" in page
+        (test,) = PymcModel.load(tmp_path / "experiment.nc").uplift_tests
+        # Regions that went without the channel sold less, so it brings something.
+        truth = simulate_geo_test(
+            simulate_ms(), "google_ads_shopping_cost", experiment._FIRST_WEEK, seed=experiment._SEED
+        )
+        assert test.effects[0] == pytest.approx(truth.effect, abs=2 * test.sigmas[0])
+        assert 0 < test.sigmas[0] < truth.effect
+
+    def test_an_experiment_from_files(self, monkeypatch, tmp_path):
+        pytest.importorskip("statsmodels", reason="the extra experiments is not installed")
+        experiment = script("experiment", monkeypatch)
+        geo = simulate_geo_test(simulate_ms(), "snapchat_cost", 60, seed=1)
+        geo.regions.to_csv(tmp_path / "regions.csv", index=False)
+        known = ["--regions", str(tmp_path / "regions.csv"), "--channel", "snapchat_cost"]
+        with pytest.raises(SystemExit):
+            experiment.main(known)
+        known += ["--treated", *geo.treated, "--start", geo.start, "--end", geo.end]
+        experiment.main([*known, "--method", "synthetic", "--output", str(tmp_path)])
+        (test,) = PymcModel.load(tmp_path / "ms.nc").uplift_tests
+        assert (test.channel, test.start, test.end) == ("snapchat_cost", geo.start, geo.end)
 
     def test_clients_described_in_a_file(self, monkeypatch, tmp_path):
         all_clients = script("all_clients", monkeypatch)
