@@ -8,7 +8,7 @@ demo: $(VENV)/.runtime
 	$(PYTHON) discoveries/main_job.py
 
 test: $(VENV)/.development
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-slow: $(VENV)/.development
 	$(PYTHON) -m pytest -m slow

@@ -123,7 +123,7 @@ def experiment(client: Client, seed: int, way: str) -> UpliftTest:
     return UpliftTest(
         CHANNELS[0],
         window["week"].iloc[0],
-        window["week"].iloc[-1],
+        window["week"].iloc[-1] + pd.Timedelta(days=6),
         effect=effect,
         sigma=sigma,
     )

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pymc_toolkit import simulate_ms
+from pymc_toolkit.dates import parse_dates
 from pymc_toolkit.experiments import difference_in_differences, synthetic_control
 from pymc_toolkit.simulate_experiments import simulate_geo_test
 
@@ -53,12 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     raw = raw_test(options)
     estimate = METHODS[options.method](raw.regions, raw.treated, raw.start, raw.end)
     share = market_share(raw)
+    # What the spend that there still was brought: that of the other regions.
+    others = (1 - share) / share
     console.print(str(estimate))
     console.print(f"Treated regions are {share:.1%} of the market.")
-    for sentence in estimate.market_assumptions(1 / share):
+    for sentence in estimate.market_assumptions(others):
         console.print(f"- {sentence}")
     test = estimate.to_uplift_test(
-        options.channel, raw.start, raw.end, spend_change="off", population=1 / share
+        options.channel, raw.start, raw.end, spend_change="off", population=others
     )
     model = model_of(options).add_uplift_tests(test)
     model.fit(draws=options.draws, tune=options.tune)
@@ -100,9 +103,10 @@ def raw_test(options: argparse.Namespace) -> RawTest:
 
 def market_share(raw: RawTest) -> float:
     """Share of the treated regions in all sales before the test."""
-    dates = pd.to_datetime(raw.regions["date"])
-    before = raw.regions[dates < pd.Timestamp(raw.start)].groupby("region")["outcome"].sum()
-    return float(before[raw.treated].sum() / before.sum())
+    dates, regions = parse_dates(raw.regions["date"]), raw.regions["region"].astype(str)
+    earlier = dates < pd.Timestamp(raw.start)
+    before = raw.regions["outcome"][earlier].groupby(regions[earlier]).sum()
+    return float(before[[str(region) for region in raw.treated]].sum() / before.sum())
 
 
 def learnt(summary: pd.DataFrame) -> Table:

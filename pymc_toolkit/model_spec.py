@@ -79,6 +79,9 @@ class ModelSpec:
         tests = tuple(
             UpliftTest(**test) if isinstance(test, Mapping) else test for test in self.uplift_tests
         )
+        strange = [test for test in tests if not isinstance(test, UpliftTest)]
+        if strange:
+            raise SpecificationError(f"Got {strange[0]!r} among uplift_tests; expected UpliftTest.")
         object.__setattr__(self, "uplift_tests", tests)
         for name in ("time_varying_media", "time_varying_intercept"):
             object.__setattr__(self, name, flag(name, getattr(self, name)))

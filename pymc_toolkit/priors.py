@@ -192,7 +192,8 @@ def draw_prior(
                     else "one number."
                 )
             )
-        kwargs[key] = value
+        # One value for each coordinate may come as a list.
+        kwargs[key] = np.asarray(value, float) if np.ndim(value) else value
     seed = int(rng.integers(2**31))
     try:
         # The engine's own way to the variable: it takes fewer distributions than PyMC has.

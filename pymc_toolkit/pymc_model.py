@@ -33,6 +33,7 @@ from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
 from pymc_toolkit.storage import SavedModel
 from pymc_toolkit.uplift_methods import UpliftMethods
+from pymc_toolkit.uplift_windows import check_spend_changes, seen_tests
 
 if TYPE_CHECKING:
     from pymc_marketing.mmm import MMM
@@ -229,7 +230,7 @@ class PymcModel(FleetMethods, UpliftMethods):
         Warns
         -----
         ConvergenceWarning
-            Once, if R-hat is above 1.01, bulk ESS below 400 or there are divergences.
+            Once, if R-hat is above 1.01, bulk ESS below 400 or over 0.1% of draws diverged.
         """
         seed = self.random_seed if random_seed is None else random_seed
         sampling = Sampling(draws, tune, chains, target_accept, seed)
@@ -577,6 +578,8 @@ def _fit_data(covariates: pd.DataFrame, target: xr.DataArray) -> xr.Dataset:
 def _with_priors(spec: ModelSpec, overrides: Mapping[str, Any], config: ClientConfig) -> ModelSpec:
     """The specification with the user's priors, checked against the data they will be used on."""
     data = config.model_data
+    # New data may restate the spend that a test was about.
+    check_spend_changes(seen_tests(spec.uplift_tests, data), data)
     sizes = {CHANNEL: len(data.channels), CONTROL: len(data.controls)}
     return replace(spec, prior_overrides=checked_overrides(overrides, spec, data.n_periods, sizes))
 

@@ -8,17 +8,25 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Self
 
+import numpy as np
 import pandas as pd
 
-from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.analysis.intervals import CI_PROB, check_probability
 from pymc_toolkit.analysis.uplift import uplift_table
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.uplift_tests import BOUND, UpliftTest
 from pymc_toolkit.engines.base import Engine, Fit
-from pymc_toolkit.exceptions import SpecificationError, UpliftTestError
+from pymc_toolkit.exceptions import (
+    DataWarning,
+    SpecificationError,
+    UpliftTestError,
+    warn_user,
+)
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.uplift_windows import check_spend_changes, check_uplift_tests, read_uplift_tests
 
+# Standard errors beyond which an effect of the wrong sign is no chance.
+_CLEARLY = 3
 logger = logging.getLogger(__name__)
 
 LIKELIHOOD, POTENTIAL, PRIOR = WAYS = ("likelihood", "potential", "prior")
@@ -50,9 +58,13 @@ class UpliftMethods(ABC):
         of the distance, in units of ``sigma``. With ``kind="prior"`` the prior of the channel's
         amplitude is matched to the test, at its 5% and 95% quantiles (of a bound, ``lower`` and
         ``upper``): for knowledge from elsewhere, such as another market, that the data may
-        overrule. It says less than the likelihood, which also learns of carry-over and saturation.
+        overrule. It says less than the likelihood, which also learns of carry-over and saturation,
+        and it is a prior from then on and no test any more: nothing leaves it out where the test
+        would be, and a rescaling refresh changes what it means. It needs an amplitude whose prior
+        is a Gamma by channel, as ``michaelis_menten`` and ``root`` have it. A test should be told
+        in one way only.
 
-        Tests are part of the model from then on: they are saved and loaded with it, kept by
+        Other tests are part of the model from then on: they are saved and loaded with it, kept by
         :meth:`PymcModel.refresh`, and part of every fleet (a member whose training ends before a
         test was over does not know it).
 
@@ -86,6 +98,7 @@ class UpliftMethods(ABC):
         data = self.config.model_data
         check_uplift_tests(everything, data)
         check_spend_changes(given, data)
+        _warn_of_signs(given)
         if kind == PRIOR:
             learnt = self._engine.prior_of_tests(data, self.spec, given, self.random_seed)
             overrides = {**self.spec.prior_overrides, **learnt}
@@ -134,6 +147,7 @@ class UpliftMethods(ABC):
             raise SpecificationError(
                 "Got a model without experiments; call add_uplift_tests() and fit() first."
             )
+        check_probability(ci_prob)
         return uplift_table(
             self.spec.uplift_tests,
             self._without_tests(progressbar),
@@ -155,12 +169,34 @@ class UpliftMethods(ABC):
     def _without_tests(self, progressbar: bool) -> Fit:
         """A fit of the model on the same window, without its tests."""
         fit, known = self._fitted(), self._fit_without_tests
-        if known is None or known.training.digest() != fit.training.digest():
+        spec = replace(fit.spec, uplift_tests=())
+        # Priors, periods and draws may be others since.
+        if (
+            known is None
+            or known.spec != spec
+            or known.training.digest() != fit.training.digest()
+            or replace(known.sampling, random_seed=0) != replace(fit.sampling, random_seed=0)
+        ):
             logger.info("Fitting the model without its experiments, to compare.")
-            spec = replace(fit.spec, uplift_tests=())
             known = self._sample(self.config, spec, fit.sampling, progressbar)
             self._fit_without_tests = known
         return known
+
+
+def _warn_of_signs(tests: Iterable[UpliftTest]) -> None:
+    """More spend never lowers what a model expects, less never raises it."""
+    for test in tests:
+        more = test.change is None or test.change > 0
+        against = -sum(test.effects) if more else sum(test.effects)
+        if against > _CLEARLY * float(np.linalg.norm(test.sigmas)):
+            warn_user(
+                f"Got an effect of {sum(test.effects):g} in the test {test.label!r} of "
+                f"{'more' if more else 'less'} spend, which no model of diminishing returns can "
+                "reproduce. An effect is the outcome with the change of spend less that without "
+                "it; with spend_change='off', what all of the spend brought. Change the sign if it "
+                "was meant so.",
+                DataWarning,
+            )
 
 
 def _check_kind(test: UpliftTest, kind: str) -> None:

@@ -70,6 +70,8 @@ def read_uplift_tests(tests: pd.DataFrame | UpliftTest | Iterable[UpliftTest]) -
     """
     if isinstance(tests, UpliftTest):
         return [tests]
+    if not isinstance(tests, pd.DataFrame | Iterable):
+        raise UpliftTestError(f"Got {tests!r}; expected UpliftTest objects or a table of them.")
     given = _from_table(tests) if isinstance(tests, pd.DataFrame) else list(tests)
     strange = [test for test in given if not isinstance(test, UpliftTest)]
     if strange or not given:
@@ -90,10 +92,22 @@ def _from_table(table: pd.DataFrame) -> list[UpliftTest]:
             f"Got column {strange[0]!r} in a table of tests; expected some of "
             f"{', '.join(known)}, or channel, x, delta_x, delta_y, sigma."
         )
+    twice = renamed.columns[renamed.columns.duplicated()]
+    if len(twice):
+        raise UpliftTestError(
+            f"Got a table of tests with several columns for {twice[0]!r}; expected one."
+        )
+    if "spend_change" in renamed and renamed["spend_change"].isna().any():
+        raise UpliftTestError(
+            "Got a table of tests without a value of spend_change in some rows; expected one in "
+            "each: the change that was tested, or 'off' for all of the spend against none."
+        )
     tests = []
     for row in renamed.to_dict("records"):
         values: dict[str, Any] = {str(name): _plain(value) for name, value in row.items()}
-        tests.append(UpliftTest(**{k: v for k, v in values.items() if not _empty(v)}))
+        given = {key: value for key, value in values.items() if not _empty(value)}
+        channel = given.pop("channel", "")
+        tests.append(UpliftTest(channel, **given))
     return tests
 
 
@@ -170,8 +184,8 @@ def _check_spend_change(test: UpliftTest, data: ModelData) -> None:
     if test.change is None and spend == 0:
         raise UpliftTestError(
             f"Got the test {test.label!r} of all spend against none, in a window without spend on "
-            f"{test.channel!r}; expected spend there, or the change that was tested as "
-            "spend_change with included=False."
+            f"{test.channel!r}; expected spend there. Where the test itself took the "
+            "spend away, give what was not spent as a negative spend_change."
         )
     taken = (test.change or 0.0) * (1 if test.included else -1)
     if taken > spend * (1 + _ROUNDING):
@@ -209,12 +223,11 @@ def _periods(test: UpliftTest, data: ModelData) -> tuple[Array, Array]:
     from_start = starts >= start
     found = []
     for day in (end, until):
-        # A period may be named by its first day as well as by its last.
-        if day not in starts and day not in ends:
+        if day not in ends:
             inside = ends[ends.searchsorted(day)]
             raise UpliftTestError(
                 f"Got the test {test.label!r}, measured until {until.date()}, of which "
-                f"{day.date()} lies within a period; expected the last day of one, such as "
+                f"{day.date()} is not the last day of a period; expected one that is, such as "
                 f"{inside.date()}. Give the effect of whole periods."
             )
         found.append(np.flatnonzero(from_start & (starts <= day)))

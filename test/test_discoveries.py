@@ -129,8 +129,9 @@ class TestPlumbing:
         truth = simulate_geo_test(
             simulate_ms(), "google_ads_shopping_cost", experiment._FIRST_WEEK, seed=experiment._SEED
         )
-        assert test.effects[0] == pytest.approx(truth.effect, abs=2 * test.sigmas[0])
-        assert 0 < test.sigmas[0] < truth.effect
+        brought = (1 - truth.treated_share) * truth.effect
+        assert test.effects[0] == pytest.approx(brought, abs=2 * test.sigmas[0])
+        assert 0 < test.sigmas[0] < brought
 
     def test_an_experiment_from_files(self, monkeypatch, tmp_path):
         pytest.importorskip("statsmodels", reason="the extra experiments is not installed")

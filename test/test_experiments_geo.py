@@ -34,7 +34,7 @@ def test_difference_in_differences_in_closed_form(n_treated: int) -> None:
     cells, m = 10 * n_treated, 12 - n_treated
     error = control.std(ddof=1) * np.sqrt(1 / n_treated + 1 / m) * cells
     effect = (treated.mean() - control.mean()) * cells
-    found = difference_in_differences(table, names, START)
+    found = difference_in_differences(table, names, START, relative=False)
     assert found.effect == pytest.approx(effect)
     assert found.standard_error == pytest.approx(error)
     reach = stats.t(m - 1).ppf(0.975) * error
@@ -326,7 +326,7 @@ def test_an_uplift_test_has_the_dates_of_the_test() -> None:
     assert test == UpliftTest(
         "tv_cost",
         START,
-        "2024-07-22",
+        "2024-07-28",
         effect=found.effect,
         sigma=found.standard_error,
         name="geo",
@@ -337,3 +337,35 @@ def test_an_uplift_test_has_the_dates_of_the_test() -> None:
     doubled = found.to_uplift_test("tv_cost", spend_change=1.0, population=2)
     assert doubled.sigma == pytest.approx(2 * found.standard_error)
     assert "multiplied by 2" in found.market_assumptions(2)[0]
+
+
+def unequal(effect: float = 0.0, market: float = 0.3) -> pd.DataFrame:
+    """Regions of very different sizes in a market that grows by a share during the test."""
+    sizes = np.array([50.0, 400.0, 80.0, 150.0, 300.0, 30.0])
+    dates = pd.date_range("2024-01-01", periods=30, freq="W-MON")
+    path = 1 + market * (np.arange(30) >= 20) + 0.1 * np.sin(np.arange(30))
+    sales = sizes * path[:, None]
+    sales[20:, 1] += effect
+    return pd.DataFrame(
+        {
+            "date": np.repeat(dates, sizes.size),
+            "region": np.tile([f"region {i}" for i in range(sizes.size)], 30),
+            "outcome": sales.ravel(),
+        }
+    )
+
+
+def test_a_market_that_moves_is_no_effect_whatever_the_size_of_regions() -> None:
+    start = "2024-05-20"
+    found = difference_in_differences(unequal(25.0), ["region 1"], start)
+    assert found.effect == pytest.approx(250.0)
+    assert "by the same share" in found.assumptions[0]
+    by_amount = difference_in_differences(unequal(25.0), ["region 1"], start, relative=False)
+    assert by_amount.effect > 2 * 250.0
+
+
+def test_a_region_without_sales_has_no_share() -> None:
+    table = unequal()
+    table.loc[table["region"] == "region 5", "outcome"] = 0.0
+    with pytest.raises(DataError, match="relative=False"):
+        difference_in_differences(table, ["region 1"], "2024-05-20")

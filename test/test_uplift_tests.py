@@ -41,6 +41,11 @@ PLAIN = ModelSpec(lag_max=3)
         ({"channel": ""}, "name of a channel"),
         ({"start": None}, "first and the last day"),
         ({"start": "06.02.2023"}, "not an ISO date"),
+        ({"start": "2023-W06-1"}, "not an ISO date"),
+        ({"start": pd.NA}, "first and the last day"),
+        ({"name": 5}, "expected text"),
+        ({"geo": 7}, "expected text"),
+        ({"spend_change": np.array([1.0])}, "expected a number"),
         ({"end": 20230305}, "expected a date"),
         ({"end": "2023-02-05"}, "before it starts"),
         ({"measured_until": "2023-03-04"}, "expected a later day"),
@@ -117,6 +122,10 @@ def test_tables_of_pymc_marketing_are_tests_by_level() -> None:
         (["tv"], "'tv'"),
         (pd.DataFrame({"channel": [FIRST], "lift": [1.0]}), "column 'lift'"),
         (pd.DataFrame({"channel": []}), "no tests"),
+        (5, "Got 5"),
+        (pd.DataFrame({"effect": [1.0], "sigma": [1.0]}), "name of a channel"),
+        (pd.DataFrame([[FIRST, 1.0, 2.0]], columns=["channel", "sigma", "sigma"]), "several"),
+        (pd.DataFrame({"channel": [FIRST] * 2, "spend_change": [1.0, None]}), "some rows"),
     ],
 )
 def test_what_is_no_test_is_refused(tests: Any, message: str) -> None:
@@ -132,7 +141,8 @@ def test_other_clients_tests_are_refused_for_their_own_reason() -> None:
         ({"end": "2023-12-31"}, "lie within them"),
         ({"measured_until": "2023-12-31"}, "lie within them"),
         ({"start": "2023-02-07"}, "first day of one, such as 2023-02-06"),
-        ({"end": "2023-03-04"}, "last day of one, such as 2023-03-05"),
+        ({"end": "2023-03-04"}, "expected one that is, such as 2023-03-05"),
+        ({"end": "2023-02-27"}, "expected one that is, such as 2023-03-05"),
         ({"geo": "north"}, "without regions"),
         ({"effect": (1.0, 2.0)}, "one for each of its 4 periods"),
     ):

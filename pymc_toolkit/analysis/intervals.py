@@ -14,6 +14,12 @@ from pymc_toolkit.names import SAMPLE
 CI_PROB = 0.9
 
 
+def check_probability(ci_prob: float) -> None:
+    """Refuse what is no probability of an interval."""
+    if not isinstance(ci_prob, Real) or not 0 < ci_prob < 1:
+        raise SpecificationError(f"Got ci_prob={ci_prob!r}; expected a number between 0 and 1.")
+
+
 def summarise(draws: xr.DataArray, ci_prob: float = CI_PROB) -> xr.Dataset:
     """Mean and equal-tailed interval over the draws.
 
@@ -34,8 +40,7 @@ def summarise(draws: xr.DataArray, ci_prob: float = CI_PROB) -> xr.Dataset:
     SpecificationError
         If ``ci_prob`` is not between 0 and 1.
     """
-    if not isinstance(ci_prob, Real) or not 0 < ci_prob < 1:
-        raise SpecificationError(f"Got ci_prob={ci_prob!r}; expected a number between 0 and 1.")
+    check_probability(ci_prob)
     tails = draws.quantile([(1 - ci_prob) / 2, (1 + ci_prob) / 2], dim=SAMPLE)
     return xr.Dataset(
         {

@@ -19,7 +19,7 @@ from pymc_toolkit.engines.base import Fit
 
 def uplift_table(
     tests: Sequence[UpliftTest],
-    before: Fit,
+    before: Fit | None,
     after: Fit,
     cost_per_unit: Mapping[str, float | None],
     ci_prob: float = CI_PROB,
@@ -30,7 +30,7 @@ def uplift_table(
     ----------
     tests : sequence of UpliftTest
     before, after : Fit
-        Of the same window.
+        Of the same window; without the former, its columns are NaN.
     cost_per_unit : Mapping of str to float or None
         As for :func:`pymc_toolkit.analysis.contributions.roi`.
     ci_prob : float
@@ -47,13 +47,23 @@ def uplift_table(
         relative change of the width of its interval.
     """
     rows = pd.DataFrame([_described(test) for test in tests])
-    for name, fit in (("before", before), ("after", after)):
+    nothing = dict.fromkeys(
+        [
+            *("before", "before_low", "before_high", "p_before"),
+            *("roi_before", "roi_before_low", "roi_before_high"),
+        ],
+        float("nan"),
+    )
+    fits = {name: fit for name, fit in (("before", before), ("after", after)) if fit is not None}
+    if before is None:
+        rows = rows.assign(**nothing)
+    for name, fit in fits.items():
         scale = float(fit.training.scale("target"))
         effects = get_engine(fit.engine).uplift_effects(fit, tests)
         totals = [scale * effect.sum(axis=-1).ravel() for effect in effects]
         rows = rows.join(pd.DataFrame([_summary(name, draws, ci_prob) for draws in totals]))
         rows[f"p_{name}"] = [tail(test, draws) for test, draws in zip(tests, totals, strict=True)]
-    for name, fit in (("before", before), ("after", after)):
+    for name, fit in fits.items():
         media = fit.training.dataset["media"]
         returns = roi(decomposition(fit)["channels"], media, cost_per_unit, ci_prob)
         earned = returns.loc[rows["channel"], ["roi", "ci_low", "ci_high"]].reset_index(drop=True)

@@ -9,6 +9,7 @@ time variation. The two are compared as a second likelihood that shares the mode
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,11 +17,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.exceptions import UpliftTestError
 
 OFF = "off"
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 # How a test speaks to the model: as a measurement with normal errors, as one with errors of heavy
 # tails, or as limits that the business knows of.
 NORMAL, ROBUST, BOUND = KINDS = ("normal", "robust", "bound")
@@ -40,7 +43,8 @@ class UpliftTest:
         First and last day of the changed spend, ISO text or dates; not given with ``level``.
     effect : float or sequence of float, optional
         Outcome with the change less outcome without it, in units of the target: in total over the
-        measured window, or one value a period of it. Negative for a cut that cost sales.
+        measured window, or one value a period of it. Negative for a cut that cost sales; with
+        ``"off"`` it is what all of the spend brought, and positive.
     sigma : float or sequence of float
         Standard error of the effect, one for each of its values; for a bound, how softly it gives
         way.
@@ -96,6 +100,10 @@ class UpliftTest:
     def __post_init__(self) -> None:
         if not isinstance(self.channel, str) or not self.channel:
             raise UpliftTestError(f"Got channel={self.channel!r}; expected the name of a channel.")
+        for name in ("name", "geo"):
+            given = getattr(self, name)
+            if not isinstance(given, str) and not (name == "geo" and given is None):
+                raise UpliftTestError(f"Got {name}={given!r}; expected text.")
         for name in ("start", "end", "measured_until"):
             self._set(name, _iso(name, getattr(self, name)))
         for name in ("level", "lower", "upper"):
@@ -203,7 +211,7 @@ class UpliftTest:
             )
 
     def _check_change(self) -> None:
-        if self.spend_change != OFF:
+        if not isinstance(self.spend_change, str) or self.spend_change != OFF:
             change = _number("spend_change", self.spend_change)
             if not change:
                 raise UpliftTestError(
@@ -312,11 +320,12 @@ def with_lags(exposure: Array, before: Array, lag_max: int) -> Array:
 
 def _iso(name: str, value: Any) -> str | None:
     """A day as ISO text."""
-    if value is None or value != value:
+    if value is None or pd.isna(value):
         return None
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value).isoformat()
+            # Python reads weeks and compact forms as well, which no one should have to guess.
+            return date.fromisoformat(value if _ISO.fullmatch(value) else "").isoformat()
         except ValueError:
             raise UpliftTestError(
                 f"Got {name}={value!r}, text that is not an ISO date; expected one such as "

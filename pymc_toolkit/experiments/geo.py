@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.uplift_tests import UpliftTest
+from pymc_toolkit.exceptions import DataError
 from pymc_toolkit.experiments.estimate import CI_PROB, EffectEstimate, inference
 from pymc_toolkit.experiments.frame import check_ci_prob, check_whole
 from pymc_toolkit.experiments.geo_checks import (
@@ -30,6 +31,10 @@ _PERFECT = 1e-9
 
 _SPILL = "The test did not spill over into control regions."
 _TRENDS = "Without the test, treated regions would have changed as the average control region did."
+_SHARES = (
+    "Without the test, treated regions would have changed by the same share as the control regions "
+    "did on average."
+)
 _MIXTURE = (
     "Without the test, the treated regions would have gone on as the same mixture of control "
     "regions that they followed before it."
@@ -70,8 +75,8 @@ class GeoEstimate(EffectEstimate):
         channel : str
             That was tested.
         start, end : date-like, optional
-            First and last day of the test. The last date of a weekly table names the start of a
-            week: give the end where that matters.
+            First and last day of the test; by default those of the first and of the last period of
+            the test in the data.
         **values
             See :meth:`EffectEstimate.to_uplift_test`.
 
@@ -79,8 +84,10 @@ class GeoEstimate(EffectEstimate):
         -------
         UpliftTest
         """
+        step = self.path.index.to_series().diff().min()
+        last = self.end + step - pd.Timedelta(days=1)
         first = self.start if start is None else start
-        return super().to_uplift_test(channel, first, self.end if end is None else end, **values)
+        return super().to_uplift_test(channel, first, last if end is None else end, **values)
 
 
 def difference_in_differences(
@@ -92,13 +99,17 @@ def difference_in_differences(
     date: str = "date",
     region: str = "region",
     outcome: str = "outcome",
+    relative: bool = True,
     ci_prob: float = CI_PROB,
     random_state: int = 0,
 ) -> GeoEstimate:
     """Compare the change of treated regions with that of the others.
 
     The effect is the change of the average treated region less that of the average control region,
-    times the number of treated regions and dates of the test. Sets of as many control regions take
+    times the number of treated regions and dates of the test. Sales of large regions move by more
+    than those of small ones when the market moves: so that this is not taken for an effect,
+    each control region is first brought to the size that the average treated one had before the
+    test, unless ``relative=False``. Sets of as many control regions take
     the part of the treated ones in placebo tests; how much these vary is the standard error (scaled
     for the controls that a placebo has fewer), and how many are as large the p-value.
 
@@ -112,6 +123,9 @@ def difference_in_differences(
         First and last day of the test; without an end, the last of the data.
     date, region, outcome : str
         Columns.
+    relative : bool
+        Whether regions would have changed by the same share without the test, rather than by the
+        same amount.
     ci_prob : float
         Probability of the interval.
     random_state : int
@@ -126,7 +140,8 @@ def difference_in_differences(
     ------
     DataError, SpecificationError
         If the table or the test cannot be used: see
-        :func:`~pymc_toolkit.experiments.panel.read_panel`.
+        :func:`~pymc_toolkit.experiments.panel.read_panel`; or if a region that had no outcome
+        before the test is to be brought to another size.
 
     References
     ----------
@@ -136,6 +151,8 @@ def difference_in_differences(
     changes.
     """
     panel = _read(data, treated, start, end, date, region, outcome, ci_prob, random_state)
+    if relative:
+        panel = _of_one_size(panel)
     n, m, k = panel.n_before, panel.n_control, panel.n_treated
     compared = comparisons(panel, _MOST_PLACEBOS, random_state)
     # A placebo of k regions leaves m - k controls; the effect has m.
@@ -164,9 +181,21 @@ def difference_in_differences(
         judge_trends(*estimate(slice(None, n // 2), slice(n // 2, n)), m)
         if n >= FEWEST_FOR_TRENDS
         else no_trends(n),
-        (_TRENDS, _ALIKE, _SPILL),
+        (_SHARES if relative else _TRENDS, _ALIKE, _SPILL),
         ci_prob,
     )
+
+
+def _of_one_size(panel: Panel) -> Panel:
+    """Each control region times what makes it as large before the test as a treated one."""
+    size = float(panel.treated[: panel.n_before].mean())
+    sizes = panel.controls[: panel.n_before].mean(axis=0)
+    if size <= 0 or (sizes <= 0).any():
+        raise DataError(
+            "Got a region whose outcome before the test is not above zero on average; expected "
+            "outcomes that can be compared by shares. Leave the region out, or use relative=False."
+        )
+    return replace(panel, controls=panel.controls * (size / sizes))
 
 
 def synthetic_control(

@@ -22,7 +22,7 @@ from pymc_toolkit.verdicts import Check, Verdict
 if TYPE_CHECKING:
     from pymc_toolkit.reports.fleet_contract import FleetReport
 
-_KIND, _LAYOUT = "fleet", 1
+_KIND, _LAYOUT = "fleet", 2
 # Columns that every fleet's table has, whatever became of its members.
 _FIGURES = (
     *("divergences", "max_tree_depth", "r_hat", "ess_bulk"),
@@ -173,7 +173,7 @@ class FleetResult(ABC, Sequence[Member]):
                 "fleet. Load it with the class that saved it."
             )
         members = fleet_from_tree(tree, header)
-        count = len(members) - header.get("companions", 0)
+        count = len(members) - header["companions"]
         return cls(members[:count], header["options"], members[count:])
 
     def generate_report(self, output_html: str | Path) -> Path:

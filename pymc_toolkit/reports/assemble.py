@@ -94,9 +94,10 @@ def model_report(
 def _experiments(
     fit: Fit, without_tests: Member | None, costs: Mapping[str, float | None]
 ) -> pd.DataFrame | None:
-    if without_tests is None or without_tests.failure:
+    if not fit.spec.uplift_tests:
         return None
-    return uplift_table(fit.spec.uplift_tests, without_tests.fit, fit, costs)
+    before = None if without_tests is None or without_tests.failure else without_tests.fit
+    return uplift_table(fit.spec.uplift_tests, before, fit, costs)
 
 
 def provenance(fit: Fit, data: ModelData) -> Provenance:

@@ -57,7 +57,10 @@ def what_experiments_taught(report: ModelReport) -> Drawing | None:
     if report.experiments is None:
         return None
     table = _with_measured_interval(report.experiments, report.ci_prob)
-    names = _names(table)
+    names = [
+        f"{text.split(' to ')[0]}, {name}"
+        for text, name in zip(table["window"].astype(str), _names(table), strict=True)
+    ]
     height = np.arange(len(table))[::-1]
     figure = blank(rows_height(len(table), 64))
     for kind, colour, shift, symbol, thick in _STYLES:
@@ -79,7 +82,7 @@ def what_experiments_taught(report: ModelReport) -> Drawing | None:
             ],
             hovertemplate="%{customdata[0]}<br>" + kind + " %{customdata[1]}<extra></extra>",
         )
-    label_rows(figure, names, [str(window) for window in table["window"]])
+    label_rows(figure, names, [""] * len(names))
     figure.update_layout(
         xaxis=value_axis(
             table.filter(regex="^(measured|before|after)"),
@@ -200,6 +203,9 @@ def _title(table: pd.DataFrame) -> str:
     tests = table[table["kind"] != "bound"]
     if tests.empty:
         return f"The model was held to {count(len(table), 'bound')} set by the business"
+    if tests["p_before"].isna().all():
+        agreeing = int((tests["p_after"] >= _RARE).sum())
+        return f"The model agrees with {agreeing} of {count(len(tests), 'experiment')}"
     surprised = int((tests["p_before"] < _RARE).sum())
     apart = int((tests["p_after"] < _RARE).sum())
     if len(tests) == 1:
