@@ -111,6 +111,36 @@ class UpliftMethods(ABC):
         self._fit = None
         return self
 
+    def remove_uplift_tests(self, *labels: str) -> Self:
+        """Take tests back, such as one that contradicts all other evidence.
+
+        Parameters
+        ----------
+        *labels : str
+            As :meth:`uplift_summary` shows them; without any, all tests are taken back.
+
+        Returns
+        -------
+        PymcModel
+            Itself, not fitted.
+
+        Raises
+        ------
+        UpliftTestError
+            If the model has no such test.
+        """
+        known = [test.label for test in self.spec.uplift_tests]
+        strange = [label for label in labels if label not in known]
+        if strange or not known:
+            raise UpliftTestError(
+                f"Got {strange[0] if strange else 'no label'!r}; expected some of the model's "
+                f"tests: {', '.join(map(repr, known)) or 'it has none'}."
+            )
+        kept = [test for test in self.spec.uplift_tests if labels and test.label not in labels]
+        self.spec = replace(self.spec, uplift_tests=tuple(kept))
+        self._fit = None
+        return self
+
     @property
     def uplift_tests(self) -> tuple[UpliftTest, ...]:
         """The experiments that the model learns from."""

@@ -89,6 +89,21 @@ def test_impossible_tests_leave_the_model_as_it_was(fake_sampler: Install) -> No
     assert model.add_uplift_tests(bound, kind="potential").uplift_tests == (EARLY, bound)
 
 
+def test_tests_can_be_taken_back(fake_sampler: Install) -> None:
+    fake_sampler()
+    model = small_model().add_uplift_tests([EARLY, LATE]).fit(**FEW)
+    with pytest.raises(UpliftTestError, match="Got 'never'; expected some of .*'early'"):
+        model.remove_uplift_tests("early", "never")
+    assert model.uplift_tests == (EARLY, LATE)
+    assert model.roi() is not None
+    assert model.remove_uplift_tests("early").uplift_tests == (LATE,)
+    with pytest.raises(NotFittedError):
+        model.roi()
+    assert model.remove_uplift_tests().uplift_tests == ()
+    with pytest.raises(UpliftTestError, match="it has none"):
+        model.remove_uplift_tests()
+
+
 def test_the_summary_says_what_each_fit_says(fake_sampler: Install) -> None:
     sampler = fake_sampler()
     model = small_model().add_uplift_tests([EARLY, LATE]).fit(**FEW)
