@@ -7,8 +7,9 @@ PYTHON := $(VENV)/bin/python
 demo: $(VENV)/.runtime
 	$(PYTHON) discoveries/main_job.py
 
+# One thread a process: those of linear algebra would wait for each other.
 test: $(VENV)/.development
-	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-slow: $(VENV)/.development
 	$(PYTHON) -m pytest -m slow
