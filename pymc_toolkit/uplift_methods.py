@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Self
 
-import numpy as np
 import pandas as pd
 
 from pymc_toolkit.analysis.intervals import CI_PROB, check_probability
@@ -217,10 +216,10 @@ def _warn_of_signs(tests: Iterable[UpliftTest]) -> None:
     """More spend never lowers what a model expects, less never raises it."""
     for test in tests:
         more = test.change is None or test.change > 0
-        against = -sum(test.effects) if more else sum(test.effects)
-        if against > _CLEARLY * float(np.linalg.norm(test.sigmas)):
+        against = -test.total if more else test.total
+        if against > _CLEARLY * test.total_sigma:
             warn_user(
-                f"Got an effect of {sum(test.effects):g} in the test {test.label!r} of "
+                f"Got an effect of {test.total:g} in the test {test.label!r} of "
                 f"{'more' if more else 'less'} spend, which no model of diminishing returns can "
                 "reproduce. An effect is the outcome with the change of spend less that without "
                 "it; with spend_change='off', what all of the spend brought. Change the sign if it "

@@ -47,32 +47,38 @@ def uplift_table(
         relative change of the width of its interval.
     """
     rows = pd.DataFrame([_described(test) for test in tests])
-    nothing = dict.fromkeys(
-        [
-            *("before", "before_low", "before_high", "p_before"),
-            *("roi_before", "roi_before_low", "roi_before_high"),
-        ],
-        float("nan"),
-    )
-    fits = {name: fit for name, fit in (("before", before), ("after", after)) if fit is not None}
-    if before is None:
-        rows = rows.assign(**nothing)
-    for name, fit in fits.items():
-        scale = float(fit.training.scale("target"))
-        effects = get_engine(fit.engine).uplift_effects(fit, tests)
-        totals = [scale * effect.sum(axis=-1).ravel() for effect in effects]
-        rows = rows.join(pd.DataFrame([_summary(name, draws, ci_prob) for draws in totals]))
-        rows[f"p_{name}"] = [tail(test, draws) for test, draws in zip(tests, totals, strict=True)]
-    for name, fit in fits.items():
-        media = fit.training.dataset["media"]
-        returns = roi(decomposition(fit)["channels"], media, cost_per_unit, ci_prob)
-        earned = returns.loc[rows["channel"], ["roi", "ci_low", "ci_high"]].reset_index(drop=True)
-        earned.columns = pd.Index([f"roi_{name}", f"roi_{name}_low", f"roi_{name}_high"])
-        rows = rows.join(earned)
+    for name, fit in (("before", before), ("after", after)):
+        found = _said(name, fit, tests, cost_per_unit, ci_prob) if fit is not None else rows[[]]
+        rows = rows.join(found.reindex(columns=_columns(name)))
     widths = {
         name: rows[f"roi_{name}_high"] - rows[f"roi_{name}_low"] for name in ("before", "after")
     }
     return rows.assign(interval_change=widths["after"] / widths["before"] - 1)
+
+
+def _columns(name: str) -> list[str]:
+    ends = ("", "_low", "_high")
+    return [*(f"{name}{end}" for end in ends), f"p_{name}", *(f"roi_{name}{end}" for end in ends)]
+
+
+def _said(
+    name: str,
+    fit: Fit,
+    tests: Sequence[UpliftTest],
+    cost_per_unit: Mapping[str, float | None],
+    ci_prob: float,
+) -> pd.DataFrame:
+    """What a fit says of each test and of its channel's return."""
+    scale = float(fit.training.scale("target"))
+    effects = get_engine(fit.engine).uplift_effects(fit, tests)
+    totals = [scale * effect.sum(axis=-1).ravel() for effect in effects]
+    said = pd.DataFrame([_summary(draws, ci_prob) for draws in totals])
+    p_values = [tail(test, draws) for test, draws in zip(tests, totals, strict=True)]
+    media = fit.training.dataset["media"]
+    returns = roi(decomposition(fit)["channels"], media, cost_per_unit, ci_prob)
+    earned = returns.loc[[test.channel for test in tests], ["roi", "ci_low", "ci_high"]]
+    columns = [said, pd.Series(p_values), earned.reset_index(drop=True)]
+    return pd.concat(columns, axis=1).set_axis(_columns(name), axis=1)
 
 
 def tail(test: UpliftTest, modelled: Array) -> float:
@@ -92,28 +98,23 @@ def tail(test: UpliftTest, modelled: Array) -> float:
     if test.kind == BOUND:
         return float("nan")
     error = stats.t(ROBUST_NU) if test.kind == ROBUST else stats.norm
-    below = float(error.cdf((sum(test.effects) - modelled) / _total_sigma(test)).mean())
+    below = float(error.cdf((test.total - modelled) / test.total_sigma).mean())
     return 2 * min(below, 1 - below)
 
 
-def _total_sigma(test: UpliftTest) -> float:
-    return float(np.linalg.norm(test.sigmas))
-
-
 def _described(test: UpliftTest) -> dict[str, Any]:
-    bound = test.kind == BOUND
     return {
         "test": test.label,
         "channel": test.channel,
         "window": test.window,
         "kind": test.kind,
-        "measured": float("nan") if bound else sum(test.effects),
-        "sigma": _total_sigma(test),
+        "measured": test.total,
+        "sigma": test.total_sigma,
         "lower": test.lower,
         "upper": test.upper,
     }
 
 
-def _summary(name: str, draws: Array, ci_prob: float) -> dict[str, float]:
+def _summary(draws: Array, ci_prob: float) -> tuple[float, float, float]:
     low, high = np.quantile(draws, [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
-    return {name: float(draws.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}
+    return float(draws.mean()), float(low), float(high)

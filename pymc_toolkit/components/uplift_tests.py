@@ -147,6 +147,16 @@ class UpliftTest:
         return given if isinstance(given, tuple) else (given,) * len(self.effects)
 
     @property
+    def total(self) -> float:
+        """The effect over all measured periods; NaN for a bound."""
+        return sum(self.effects)
+
+    @property
+    def total_sigma(self) -> float:
+        """Standard error of the total, of periods whose errors are independent."""
+        return math.hypot(*self.sigmas)
+
+    @property
     def last_day(self) -> str | None:
         """Last day that the outcome was measured on."""
         return self.measured_until or self.end

@@ -9,8 +9,9 @@ import pandas as pd
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.exceptions import DataError, SpecificationError
-from pymc_toolkit.experiments.frame import check_whole, read_trial
+from pymc_toolkit.experiments.frame import read_trial
 from pymc_toolkit.experiments.nuisance import FOLDS, check_folds
+from pymc_toolkit.model_spec import whole_number
 
 
 def away_from_bounds(
@@ -84,8 +85,8 @@ def away_from_bounds(
         raise SpecificationError(f"Got bounds {low!r} and {high!r}; expected the lower one first.")
     if not 0 <= margin < np.inf:
         raise SpecificationError(f"Got margin={margin!r}; expected a number of zero or more.")
-    check_whole("folds", folds, 2)
-    check_whole("random_state", random_state, 0)
+    whole_number("folds", folds, 2)
+    whole_number("random_state", random_state, 0)
     trial = read_trial(data, outcome, treatment, covariates)
     check_folds(trial, folds)
     y = trial.outcome

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -171,31 +170,3 @@ def _arms(column: pd.Series) -> Array:
             "(control) and 1 (treated). Code the two arms so; split more than two arms into pairs."
         )
     return column.astype(int).to_numpy()
-
-
-def check_ci_prob(ci_prob: float) -> None:
-    """Refuse a probability of an interval that is none.
-
-    Raises
-    ------
-    SpecificationError
-        If it is not strictly between 0 and 1.
-    """
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, Real) or not 0 < ci_prob < 1:
-        raise SpecificationError(
-            f"Got ci_prob={ci_prob!r}; expected a number between 0 and 1, such as 0.95."
-        )
-
-
-def check_whole(name: str, value: int, least: int) -> None:
-    """Refuse an argument that is not a whole number of at least so much.
-
-    Raises
-    ------
-    SpecificationError
-        If it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise SpecificationError(
-            f"Got {name}={value!r}; expected a whole number of at least {least}."
-        )

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pymc_toolkit.analysis.intervals import check_probability
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import DataError
 from pymc_toolkit.experiments.estimate import CI_PROB, EffectEstimate, inference
-from pymc_toolkit.experiments.frame import check_ci_prob, check_whole
 from pymc_toolkit.experiments.geo_checks import (
     FEWEST_FOR_TRENDS,
     judge_fit,
@@ -23,6 +23,7 @@ from pymc_toolkit.experiments.geo_checks import (
 )
 from pymc_toolkit.experiments.panel import Panel, comparisons, read_panel
 from pymc_toolkit.experiments.weights import simplex_weights
+from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.verdicts import Check, Verdict
 
 _MOST_PLACEBOS, _MOST_FITS = 2000, 200
@@ -288,8 +289,8 @@ def _read(
     ci_prob: float,
     random_state: int,
 ) -> Panel:
-    check_ci_prob(ci_prob)
-    check_whole("random_state", random_state, 0)
+    check_probability(ci_prob)
+    whole_number("random_state", random_state, 0)
     return read_panel(data, treated, start, end, date=date, region=region, outcome=outcome)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pymc_toolkit.analysis.intervals import check_probability
 from pymc_toolkit.experiments import nuisance
 from pymc_toolkit.experiments.checks import (
     comparability,
@@ -17,10 +18,11 @@ from pymc_toolkit.experiments.checks import (
 )
 from pymc_toolkit.experiments.estimate import CI_PROB, EffectEstimate, inference
 from pymc_toolkit.experiments.extra import experiments_extra
-from pymc_toolkit.experiments.frame import Trial, check_ci_prob, check_whole, read_trial
+from pymc_toolkit.experiments.frame import Trial, read_trial
 from pymc_toolkit.experiments.nuisance import FOLDS, check_folds
 from pymc_toolkit.experiments.propensity import estimate_propensity, inverse_weights
 from pymc_toolkit.experiments.randomised import ALONE
+from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.verdicts import Verdict
 
 RECORDED = "Whatever moved both treatment and outcome is among the covariates, from before either."
@@ -76,7 +78,7 @@ def inverse_propensity(
     Lunceford, Davidian (2004). Stratification and weighting via the propensity score in estimation
     of causal treatment effects, section 3.
     """
-    check_ci_prob(ci_prob)
+    check_probability(ci_prob)
     trial = read_trial(data, outcome, treatment, covariates)
     with experiments_extra():
         import statsmodels.api as sm
@@ -259,9 +261,9 @@ def _read(
     folds: int,
     random_state: int,
 ) -> Trial:
-    check_ci_prob(ci_prob)
-    check_whole("folds", folds, 2)
-    check_whole("random_state", random_state, 0)
+    check_probability(ci_prob)
+    whole_number("folds", folds, 2)
+    whole_number("random_state", random_state, 0)
     trial = read_trial(data, outcome, treatment, covariates)
     check_folds(trial, folds)
     return trial

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pymc_toolkit.analysis.intervals import check_probability
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.exceptions import DataError
 from pymc_toolkit.experiments.checks import judge_randomisation
 from pymc_toolkit.experiments.estimate import CI_PROB, EffectEstimate, inference
 from pymc_toolkit.experiments.extra import experiments_extra
-from pymc_toolkit.experiments.frame import Trial, check_ci_prob, read_trial
+from pymc_toolkit.experiments.frame import Trial, read_trial
 from pymc_toolkit.verdicts import Verdict
 
 ALONE = "One unit's treatment did not move another's outcome."
@@ -64,7 +65,7 @@ def difference_in_means(
     >>> difference_in_means(table).effect
     2.0
     """
-    check_ci_prob(ci_prob)
+    check_probability(ci_prob)
     trial = read_trial(data, outcome, treatment, adjusts=False)
     treated, control = trial.outcome[trial.treated], trial.outcome[~trial.treated]
     variance = treated.var(ddof=1) / trial.n_treated + control.var(ddof=1) / trial.n_control
@@ -137,7 +138,7 @@ def cuped(
     utilizing pre-experiment data.
     Lin (2013). Agnostic notes on regression adjustments to experimental data.
     """
-    check_ci_prob(ci_prob)
+    check_probability(ci_prob)
     trial = read_trial(data, outcome, treatment, covariates)
     check_room(trial)
     with experiments_extra():

@@ -12,7 +12,6 @@ import pandas as pd
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.experiments.bounds import away_from_bounds
 from pymc_toolkit.experiments.estimate import CI_PROB, EffectEstimate
-from pymc_toolkit.experiments.frame import check_whole
 from pymc_toolkit.experiments.observational import (
     double_machine_learning,
     doubly_robust,
@@ -20,6 +19,7 @@ from pymc_toolkit.experiments.observational import (
 )
 from pymc_toolkit.experiments.randomised import cuped, difference_in_means
 from pymc_toolkit.experiments.uplift import UpliftSegments, two_model_uplift, uplift_segments
+from pymc_toolkit.model_spec import whole_number
 
 TRUE_EFFECT = 0.15
 COVARIATES = ("age", "browsing_time", "income")
@@ -97,8 +97,8 @@ def generate_treatment_data(n: int = 600, random_state: int = 63) -> pd.DataFram
     >>> generate_treatment_data()["treatment"].value_counts().to_dict()
     {0: 384, 1: 216}
     """
-    check_whole("n", n, 1)
-    check_whole("random_state", random_state, 0)
+    whole_number("n", n, 1)
+    whole_number("random_state", random_state, 0)
     # The order of these draws is part of the definition: another order gives other data.
     rng = np.random.default_rng(random_state)
     age = rng.integers(18, 65, size=n)

@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pymc_toolkit.analysis.intervals import check_probability
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.exceptions import DataError
 from pymc_toolkit.experiments import nuisance
 from pymc_toolkit.experiments.checks import comparability
 from pymc_toolkit.experiments.estimate import CI_PROB, EffectEstimate, inference
 from pymc_toolkit.experiments.extra import experiments_extra
-from pymc_toolkit.experiments.frame import check_ci_prob, check_whole, read_trial
+from pymc_toolkit.experiments.frame import read_trial
 from pymc_toolkit.experiments.nuisance import FOLDS, Scores
 from pymc_toolkit.experiments.observational import COULD, RECORDED
 from pymc_toolkit.experiments.randomised import ALONE, check_room
+from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.verdicts import Check, Status, Verdict
 
 _LINEAR = "Within each arm the outcome is linear in the covariates."
@@ -71,7 +73,7 @@ def two_model_uplift(
     Künzel, Sekhon, Bickel, Yu (2019). Metalearners for estimating heterogeneous treatment effects
     using machine learning (the T-learner).
     """
-    check_ci_prob(ci_prob)
+    check_probability(ci_prob)
     trial = read_trial(data, outcome, treatment, covariates)
     check_room(trial)
     with experiments_extra():
@@ -197,10 +199,10 @@ def uplift_segments(
     Yadlowsky et al. (2025). Evaluating treatment prioritization rules via rank-weighted average
     treatment effects.
     """
-    check_ci_prob(ci_prob)
-    check_whole("n_segments", n_segments, 2)
-    check_whole("folds", folds, 2)
-    check_whole("random_state", random_state, 0)
+    check_probability(ci_prob)
+    whole_number("n_segments", n_segments, 2)
+    whole_number("folds", folds, 2)
+    whole_number("random_state", random_state, 0)
     trial = read_trial(data, outcome, treatment, covariates)
     if trial.n_units < 2 * n_segments:
         raise DataError(

@@ -197,7 +197,7 @@ def _channel_rows(table: pd.DataFrame) -> list[list[str]]:
         each(human, table, "spend"),
         each(human_span, table, "contribution", "ci_low", "ci_high"),
         each(_share_span, table, "share", "share_low", "share_high"),
-        each(_return_span, table, "roi", "roi_low", "roi_high"),
+        each(return_span, table, "roi", "roi_low", "roi_high"),
         strict=True,
     )
     return [list(row) for row in columns]
@@ -207,7 +207,8 @@ def _share_span(mean: float, low: float, high: float) -> str:
     return f"{percent(mean)} ({span(percent(low), percent(high))})"
 
 
-def _return_span(mean: float, low: float, high: float) -> str:
+def return_span(mean: float, low: float, high: float) -> str:
+    """Write a return with its interval."""
     # A channel without spend has no return: one dash is enough.
     return MISSING if ratio(mean) == MISSING else ratio_span(mean, low, high)
 

@@ -15,8 +15,6 @@ from pymc_toolkit.reports.formats import (
     literal,
     percent,
     probability,
-    ratio,
-    ratio_span,
 )
 from pymc_toolkit.reports.look import (
     INK,
@@ -31,7 +29,7 @@ from pymc_toolkit.reports.look import (
     rows_height,
     value_axis,
 )
-from pymc_toolkit.reports.tables import Table
+from pymc_toolkit.reports.tables import Table, return_span
 
 # A result this far off, or further, is expected once in twenty times.
 _RARE = 0.05
@@ -169,8 +167,8 @@ def returns(report: ModelReport) -> Table | None:
         list(row)
         for row in zip(
             [str(name) for name in table["channel"]],
-            each(_return, table, "roi_before", "roi_before_low", "roi_before_high"),
-            each(_return, table, "roi_after", "roi_after_low", "roi_after_high"),
+            each(return_span, table, "roi_before", "roi_before_low", "roi_before_high"),
+            each(return_span, table, "roi_after", "roi_after_low", "roi_after_high"),
             each(_change, table, "interval_change"),
             strict=True,
         )
@@ -244,7 +242,3 @@ def _change(value: float) -> str:
 
 def _chance(value: float) -> str:
     return MISSING if value != value else percent(value)
-
-
-def _return(mean: float, low: float, high: float) -> str:
-    return MISSING if ratio(mean) == MISSING else ratio_span(mean, low, high)

@@ -115,7 +115,7 @@ def _draws_of(test: UpliftTest, count: int, rng: np.random.Generator) -> Array:
             )
         middle, half = (test.lower + test.upper) / 2, (test.upper - test.lower) / 2
         return rng.normal(middle, half / stats.norm.ppf((1 + _MASS) / 2), count)
-    return rng.normal(sum(test.effects), float(np.linalg.norm(test.sigmas)), count)
+    return rng.normal(test.total, test.total_sigma, count)
 
 
 def _matched(test: UpliftTest, amplitudes: Array) -> tuple[float, float]:
