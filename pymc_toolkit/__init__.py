@@ -12,6 +12,7 @@ from pymc_toolkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from pymc_toolkit.client_config import ClientConfig as ClientConfig
+    from pymc_toolkit.components.channel_dag import ChannelDag as ChannelDag
     from pymc_toolkit.components.uplift_tests import UpliftTest as UpliftTest
     from pymc_toolkit.fleets.forecast import ForecastFleet as ForecastFleet
     from pymc_toolkit.fleets.holdout import HoldoutFleet as HoldoutFleet
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pymc_toolkit.simulate import simulate_ms as simulate_ms
 
 _HOMES = {
+    "ChannelDag": "pymc_toolkit.components.channel_dag",
     "ClientConfig": "pymc_toolkit.client_config",
     "ForecastFleet": "pymc_toolkit.fleets.forecast",
     "HoldoutFleet": "pymc_toolkit.fleets.holdout",
@@ -36,6 +38,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ChannelDag",
     "ClientConfig",
     "ForecastFleet",
     "HoldoutFleet",

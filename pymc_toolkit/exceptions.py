@@ -5,7 +5,8 @@
     │   └── ColumnError      (KeyError)      a named column is not there, or plays two roles
     ├── SpecificationError   (ValueError)    the model that was asked for is impossible
     │   ├── PriorError                       a prior has a wrong name, shape or hyperparameter
-    │   └── UpliftTestError                  an experiment is impossible, or not of this client
+    │   ├── UpliftTestError                  an experiment is impossible, or not of this client
+    │   └── ChannelGraphError                what is known of the channels' graph is impossible
     ├── NotFittedError       (RuntimeError)  a result was asked for before ``fit``
     ├── MemberFailedError    (RuntimeError)  a result was asked of a fleet's member that failed
     ├── MissingExtraError    (ImportError)   a library of an extra is not installed
@@ -47,6 +48,10 @@ class PriorError(SpecificationError):
 
 class UpliftTestError(SpecificationError):
     """An experiment is incomplete, contradicts itself, or is not about this client's data."""
+
+
+class ChannelGraphError(SpecificationError):
+    """What is asked of the channels' graph, or known about it, is impossible."""
 
 
 class NotFittedError(ToolkitError, RuntimeError):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pymc_toolkit.components.adstock import ADSTOCKS, Adstock
+from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.components.saturation import SATURATIONS, Saturation
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import SpecificationError
@@ -39,6 +40,8 @@ class ModelSpec:
     uplift_tests : sequence of UpliftTest
         Experiments that the model learns from; :mod:`pymc_toolkit.uplift_windows` holds them
         against a client's data.
+    channel_dag : ChannelDag, optional
+        How channels may drive each other; without, they do not.
     prior_overrides : Mapping of str to Mapping
         Plain forms of the priors that replace defaults (see :mod:`pymc_toolkit.priors`).
 
@@ -61,6 +64,7 @@ class ModelSpec:
     yearly_seasonality: int | None = None
     trend: int | None = None
     uplift_tests: tuple[UpliftTest, ...] = ()
+    channel_dag: ChannelDag | None = None
     prior_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +87,7 @@ class ModelSpec:
         if strange:
             raise SpecificationError(f"Got {strange[0]!r} among uplift_tests; expected UpliftTest.")
         object.__setattr__(self, "uplift_tests", tests)
+        object.__setattr__(self, "channel_dag", ChannelDag.of(self.channel_dag))
         for name in ("time_varying_media", "time_varying_intercept"):
             object.__setattr__(self, name, flag(name, getattr(self, name)))
 

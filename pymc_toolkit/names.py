@@ -15,10 +15,19 @@ CHAIN = "chain"
 DRAW = "draw"
 FOURIER_MODE = "fourier_mode"
 CHANGEPOINT = "changepoint"
+EFFECT = "effect"
+LAG = "lag"
+EDGE = "edge"
 SAMPLE = (CHAIN, DRAW)
 
 MEDIA_MULTIPLIER = "media_temporal_latent_multiplier"
 INTERCEPT_MULTIPLIER = "intercept_latent_process"
+
+DAG_ADJACENCY = "dag_adjacency"
+DAG_LAGGED = "dag_lagged"
+DAG_WEIGHTS = "dag_weights"
+DAG_MIX = "dag_mix"
+DAG_NOISE = "dag_noise"
 
 # Variables of a client's data set, in original units.
 DATA_VARIABLES: Mapping[str, str] = {
@@ -46,6 +55,13 @@ POSTERIOR_VARIABLES: Mapping[str, str] = {
     f"{INTERCEPT_MULTIPLIER}_raw_ls": "Length scale, in periods, of the baseline.",
     f"{INTERCEPT_MULTIPLIER}_raw_hsgp_coefs_offset": "Standardised basis coefficients of the "
     "baseline; no meaning one by one.",
+    DAG_ADJACENCY: "Standard deviations by which the second channel's spend moves with one of the "
+    "first's, zero without an edge; acyclic in every draw (channel, effect).",
+    DAG_LAGGED: "The same for spend of earlier periods; on the diagonal a channel's own habit, no "
+    "edge (lag, channel, effect).",
+    DAG_WEIGHTS: "Weights of the edges that were sampled with the response (edge).",
+    DAG_MIX: "Share of a channel's input that is what its causes lead one to expect (channel).",
+    DAG_NOISE: "Standard deviation of what causes leave of a channel's spend (channel).",
 }
 
 # What a decomposition of the expected target holds, in the target's unit. They add up to "fitted".
@@ -62,6 +78,10 @@ FITTED = "fitted"
 def has_own_meaning(variable: str) -> bool:
     """Whether a posterior variable can be read on its own, and so must have converged."""
     return not variable.endswith("_hsgp_coefs_offset")
+
+
+# Drawn as whole graphs, independently of each other and not by chains.
+GRAPH_VARIABLES = (DAG_ADJACENCY, DAG_LAGGED)
 
 
 def basis_dim(multiplier: str) -> str:

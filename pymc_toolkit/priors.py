@@ -21,6 +21,10 @@ from pymc_toolkit.names import (
     CHANGEPOINT,
     CHANNEL,
     CONTROL,
+    DAG_MIX,
+    DAG_NOISE,
+    DAG_WEIGHTS,
+    EDGE,
     FOURIER_MODE,
     INTERCEPT_MULTIPLIER,
     MEDIA_MULTIPLIER,
@@ -33,6 +37,12 @@ MEDIA_TVP = "media_tvp_config"
 INTERCEPT_TVP = "intercept_tvp_config"
 # A smooth multiplier -> what its settings are called among the priors.
 SMOOTH_PRIORS = {MEDIA_MULTIPLIER: MEDIA_TVP, INTERCEPT_MULTIPLIER: INTERCEPT_TVP}
+# Of what a model with a channel graph has beside any other.
+DAG_PRIORS: Mapping[str, PlainPrior] = {
+    DAG_WEIGHTS: {"dist": "Laplace", "kwargs": {"mu": 0, "b": 0.5}, "dims": [EDGE]},
+    DAG_MIX: {"dist": "Beta", "kwargs": {"alpha": 1, "beta": 9}, "dims": [CHANNEL]},
+    DAG_NOISE: {"dist": "HalfNormal", "kwargs": {"sigma": 1}, "dims": [CHANNEL]},
+}
 
 
 def default_priors(spec: ModelSpec, n_periods: int, has_controls: bool) -> dict[str, PlainPrior]:
@@ -70,6 +80,8 @@ def default_priors(spec: ModelSpec, n_periods: int, has_controls: bool) -> dict[
         priors[INTERCEPT_TVP] = smooth
     if spec.time_varying_media:
         priors[MEDIA_TVP] = smooth
+    if spec.channel_dag:
+        priors |= DAG_PRIORS
     for name, parameter in component_parameters(spec).items():
         priors[name] = plain(parameter.distribution, parameter.kwargs, CHANNEL)
     return priors

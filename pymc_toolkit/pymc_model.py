@@ -13,24 +13,25 @@ import pandas as pd
 import xarray as xr
 
 from pymc_toolkit import storage
-from pymc_toolkit.analysis import contributions as contributions_analysis
 from pymc_toolkit.analysis import variables
 from pymc_toolkit.analysis.diagnostics import warn_unless_converged
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.client_config import ClientConfig
-from pymc_toolkit.costs import checked_costs
+from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleet_methods import FleetMethods
 from pymc_toolkit.fleets.job import Subject
+from pymc_toolkit.graph_methods import GraphMethods
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE
 from pymc_toolkit.prior_checks import checked_overrides, warn_of_hopeless_priors
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
+from pymc_toolkit.return_methods import ReturnMethods, returns
 from pymc_toolkit.storage import SavedModel
 from pymc_toolkit.uplift_methods import UpliftMethods
 from pymc_toolkit.uplift_windows import check_spend_changes, seen_tests
@@ -44,7 +45,7 @@ _GREEK = {"lam": "lambda"}
 _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
-class PymcModel(FleetMethods, UpliftMethods):
+class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
     """A client's media mix model.
 
     Parameters
@@ -91,6 +92,10 @@ class PymcModel(FleetMethods, UpliftMethods):
         For channels that are not money: cost of one unit, None for one that was not bought.
     target_is_money : bool
         Whether the target is in the currency of the spend, so that an ROI of 1 is break-even.
+    channel_dag : ChannelDag or str, optional
+        How channels may drive each other: settings, or the name of a mode, such as ``"notears"``.
+    dag_mode : str, optional
+        Short form of ``channel_dag``.
 
     Raises
     ------
@@ -134,6 +139,8 @@ class PymcModel(FleetMethods, UpliftMethods):
         control_scaler: str = "max_abs",
         cost_per_unit: Mapping[str, float | None] | None = None,
         target_is_money: bool = True,
+        channel_dag: ChannelDag | str | None = None,
+        dag_mode: str | None = None,
     ) -> None:
         spec = ModelSpec(
             lag_max=lag_max,
@@ -143,6 +150,7 @@ class PymcModel(FleetMethods, UpliftMethods):
             time_varying_intercept=time_varying_intercept,
             yearly_seasonality=yearly_seasonality,
             trend=_changepoints(trend),
+            channel_dag=_channel_dag(channel_dag, dag_mode),
         )
         self._engine = get_engine(engine)
         logger.info("Creating the client's data configuration.")
@@ -325,7 +333,7 @@ class PymcModel(FleetMethods, UpliftMethods):
         spec = _with_priors(self.spec, self.spec.prior_overrides, config)
         roi_before = self.roi()
         fit = self._sample(config, spec, settings, progressbar)
-        record = RefreshRecord.of(before.training, fit.training, roi_before, _roi(config, fit))
+        record = RefreshRecord.of(before.training, fit.training, roi_before, returns(config, fit))
         self.config, self.spec, self._fit, self._sampling = config, spec, fit, settings
         self.refresh_history.append(record)
         return self
@@ -369,49 +377,6 @@ class PymcModel(FleetMethods, UpliftMethods):
             for coordinates, mean, low, high in variables.summarise_variable(fit, var_name, ci_prob)
         ]
         return summaries if summaries[0].keys() - _SUMMARY_KEYS else summaries[0]
-
-    def contributions(self) -> xr.Dataset:
-        """What each part of the model contributed in each period of the training window.
-
-        Returns
-        -------
-        xarray.Dataset
-            Posterior draws (chain, draw) in original units: ``channels`` (date, channel),
-            ``baseline`` (date), ``controls`` (date, control), ``seasonality`` and ``trend`` where
-            the model has them, and their sum ``fitted`` (date).
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        """
-        return contributions_analysis.decomposition(self._fitted())
-
-    def roi(
-        self, cost_per_unit: Mapping[str, float | None] | None = None, ci_prob: float = CI_PROB
-    ) -> pd.DataFrame:
-        """Return of each channel on what it cost, over the training window.
-
-        Parameters
-        ----------
-        cost_per_unit : Mapping of str to float or None, optional
-            For channels that are not money: cost of one unit, None for one that was not bought;
-            what the model was made with by default.
-        ci_prob : float
-            Probability of the equal-tailed interval.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Index channel; ``spend, exposure, contribution, roi, ci_low, ci_high``. ROI is target
-            units per unit of money.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        """
-        return _roi(self.config, self._fitted(), cost_per_unit, ci_prob)
 
     def fleet_subject(self, new_data: pd.DataFrame | None = None, **sampling: Any) -> Subject:
         """What a fleet tests: this model, with some sampling settings changed.
@@ -549,23 +514,6 @@ class PymcModel(FleetMethods, UpliftMethods):
         return self._fit
 
 
-def _roi(
-    config: ClientConfig,
-    fit: Fit,
-    cost_per_unit: Mapping[str, float | None] | None = None,
-    ci_prob: float = CI_PROB,
-) -> pd.DataFrame:
-    costs = (
-        config.cost_per_unit
-        if cost_per_unit is None
-        else checked_costs(cost_per_unit, config.channel_names)
-    )
-    components = contributions_analysis.decomposition(fit)
-    return contributions_analysis.roi(
-        components["channels"], fit.training.dataset["media"], costs, ci_prob
-    )
-
-
 def _fit_data(covariates: pd.DataFrame, target: xr.DataArray) -> xr.Dataset:
     """What the engine was given: covariates as scaled for it, the target in original units."""
     values = covariates.iloc[:, 1:]
@@ -582,6 +530,12 @@ def _with_priors(spec: ModelSpec, overrides: Mapping[str, Any], config: ClientCo
     check_spend_changes(seen_tests(spec.uplift_tests, data), data)
     sizes = {CHANNEL: len(data.channels), CONTROL: len(data.controls)}
     return replace(spec, prior_overrides=checked_overrides(overrides, spec, data.n_periods, sizes))
+
+
+def _channel_dag(given: ChannelDag | str | None, mode: str | None) -> ChannelDag | None:
+    if given is not None and mode is not None:
+        raise SpecificationError("Got both channel_dag and dag_mode; expected one of them.")
+    return ChannelDag.of(mode if given is None else given)
 
 
 def _changepoints(trend: bool | int) -> int | None:

@@ -19,7 +19,9 @@ LAYERS = [
     [
         "pymc_toolkit",
         "pymc_toolkit.pymc_model",
+        "pymc_toolkit.return_methods",
         "pymc_toolkit.fleet_methods",
+        "pymc_toolkit.graph_methods",
         "pymc_toolkit.uplift_methods",
     ],
     ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
@@ -43,6 +45,7 @@ LAYERS = [
         "pymc_toolkit.simulate_experiments",
     ],
     ["pymc_toolkit.model_spec"],
+    ["pymc_toolkit.channel_graph"],
     ["pymc_toolkit.components"],
     [
         "pymc_toolkit.names",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pymc_toolkit.components.adstock import ADSTOCKS
+from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.components.saturation import SATURATIONS
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import SpecificationError
@@ -41,6 +42,7 @@ OTHERS = {
     "yearly_seasonality": None,
     "trend": 1,
     "uplift_tests": (UpliftTest("tv", "2024-01-01", "2024-01-28", effect=1.0, sigma=1.0),),
+    "channel_dag": ChannelDag(required=[("tv", "search")], order=["tv", ("search", "display")]),
     "prior_overrides": {},
 }
 

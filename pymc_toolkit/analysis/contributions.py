@@ -8,14 +8,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pymc_toolkit.analysis.channel_graph import graph_settings
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise, to_frame
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
+from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE, FITTED
 
+DIRECT, TOTAL = KINDS = ("direct", "total")
 
-def decomposition(fit: Fit, data: ModelData | None = None) -> xr.Dataset:
+
+def decomposition(fit: Fit, data: ModelData | None = None, kind: str = DIRECT) -> xr.Dataset:
     """Split the expected target into components, in original units.
 
     Parameters
@@ -23,16 +27,57 @@ def decomposition(fit: Fit, data: ModelData | None = None) -> xr.Dataset:
     fit : Fit
     data : ModelData, optional
         The training window followed by later periods; the training window alone by default.
+    kind : {"direct", "total"}
+        Credit for what a channel brought goes to it, or along the channel graph to those that made
+        it spend. The sum over channels is the same.
 
     Returns
     -------
     xarray.Dataset
         The components of :data:`pymc_toolkit.names.COMPONENTS` and their sum ``fitted``, with dims
         chain, draw, date and their own.
+
+    Raises
+    ------
+    SpecificationError
+        If the kind is unknown, or ``total`` of a model without a channel graph.
     """
-    window = fit.training if data is None else data
-    components = get_engine(fit.engine).decompose(fit, window) * fit.training.scale("target")
+    if kind not in KINDS:
+        raise SpecificationError(f"Got kind={kind!r}; expected 'direct' or 'total'.")
+    window, engine = fit.training if data is None else data, get_engine(fit.engine)
+    components = engine.decompose(fit, window)
+    if kind == TOTAL:
+        graph_settings(fit)
+        components["channels"] = engine.credit_upstream(fit, window)["channels"]
+    components = components * fit.training.scale("target")
     return components.assign({FITTED: sum_components(components)})
+
+
+def moved_credit(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
+    """What channels are credited with of what others brought, over the training window.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a model with a channel graph.
+    ci_prob : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``cause, effect, amount`` (mean, in units of the target), ``ci_low, ci_high`` and ``share``
+        (of what the effect brought), the largest first; pairs without any are left out.
+    """
+    graph_settings(fit)
+    engine = get_engine(fit.engine)
+    moved = engine.credit_upstream(fit, fit.training)["moved"] * fit.training.scale("target")
+    table = to_frame(summarise(moved, ci_prob)).reset_index()
+    table.columns = pd.Index(["cause", "effect", "amount", "ci_low", "ci_high"])
+    brought = decomposition(fit)["channels"].sum(DATE).mean(("chain", "draw")).to_series()
+    table["share"] = table["amount"] / table["effect"].map(brought)
+    table = table[table["amount"] != 0]
+    largest = table["amount"].abs().sort_values(ascending=False, kind="stable").index
+    return table.loc[largest].reset_index(drop=True)
 
 
 def roi(

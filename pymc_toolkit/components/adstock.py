@@ -82,7 +82,7 @@ def carry_over(exposure: Array, kernel: Array) -> Array:
 
     Parameters
     ----------
-    exposure : ndarray of shape (date, channel)
+    exposure : ndarray of shape (..., date, channel)
     kernel : ndarray of shape (..., channel, lag)
 
     Returns
@@ -95,10 +95,11 @@ def carry_over(exposure: Array, kernel: Array) -> Array:
     >>> carry_over(np.array([[4.0], [0.0], [0.0]]), np.array([[0.75, 0.25]])).ravel()
     array([3., 1., 0.])
     """
-    periods = exposure.shape[0]
-    carried = np.zeros((*kernel.shape[:-2], *exposure.shape))
+    periods = exposure.shape[-2]
+    batch = np.broadcast_shapes(kernel.shape[:-2], exposure.shape[:-2])
+    carried = np.zeros((*batch, *exposure.shape[-2:]))
     for lag in range(min(kernel.shape[-1], periods)):
-        carried[..., lag:, :] += kernel[..., None, :, lag] * exposure[: periods - lag]
+        carried[..., lag:, :] += kernel[..., None, :, lag] * exposure[..., : periods - lag, :]
     return carried
 
 

@@ -278,6 +278,7 @@ def measured_effect(
     lagged: tuple[Any, Any],
     weights: Any,
     product: Any,
+    beside: Any = 0.0,
     xp: Any = np,
 ) -> Any:
     """What a model says that tests measured.
@@ -298,6 +299,8 @@ def measured_effect(
         Of each period, times its effectiveness.
     product : callable
         ``product(kernel, lagged)`` sums over lags.
+    beside : array of shape (..., test, date)
+        What else reaches the channel's curve, with the change and without.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
 
@@ -306,7 +309,8 @@ def measured_effect(
     array of shape (..., test)
     """
     with_change, without = (
-        curve.response(product(kernel, exposure), xp=xp, **parameters) for exposure in lagged
+        curve.response(xp.maximum(product(kernel, exposure) + beside, 0.0), xp=xp, **parameters)
+        for exposure in lagged
     )
     return ((with_change - without) * weights).sum(axis=-1)
 

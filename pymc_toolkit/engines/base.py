@@ -106,6 +106,23 @@ class Engine(Protocol):
             chain, draw, date and their own.
         """
 
+    def credit_upstream(self, fit: Fit, data: ModelData) -> xr.Dataset:
+        """Contributions of a model with a channel graph, credited to the channel that began them.
+
+        Parameters
+        ----------
+        fit : Fit
+        data : ModelData
+            As for :meth:`decompose`.
+
+        Returns
+        -------
+        xarray.Dataset
+            On the scaled data: ``channels`` (chain, draw, date, channel), with the same sum over
+            channels as those of :meth:`decompose`; and ``moved`` (chain, draw, channel, effect),
+            what the first channel is credited with of what the second brought.
+        """
+
     def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
         """Draw observations around the expected target, both on the scaled data."""
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pymc_toolkit.arrays import coordinate_labels
-from pymc_toolkit.names import has_own_meaning
+from pymc_toolkit.names import GRAPH_VARIABLES, has_own_meaning
 
 # Vehtari, Gelman, Simpson, Carpenter, Bürkner (2021), rank-normalised R-hat.
 R_HAT_LIMIT = 1.01
@@ -79,7 +79,8 @@ class Convergence:
 def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Convergence:
     """Compare the chains of a posterior, variable by variable.
 
-    Basis coefficients of smooth processes are left out: they have no meaning one by one.
+    Basis coefficients of smooth processes are left out, which have no meaning one by one, and
+    graphs of channels, which are not drawn by chains.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ def convergence(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Convergence:
     """
     import arviz as az
 
-    readable = posterior[[name for name in posterior.data_vars if has_own_meaning(str(name))]]
+    sampled = posterior.drop_vars(GRAPH_VARIABLES, errors="ignore")
+    readable = sampled[[name for name in sampled.data_vars if has_own_meaning(str(name))]]
     measures = {
         "r_hat": az.rhat(readable),
         "ess_bulk": az.ess(readable, method="bulk"),

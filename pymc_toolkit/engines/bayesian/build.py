@@ -38,12 +38,18 @@ def build_mmm(data: ModelData, spec: ModelSpec) -> MMM:
     Raises
     ------
     SpecificationError
-        If the model has experiments, for which pymc-marketing has no likelihood of the same kind.
+        If the model has experiments, for which pymc-marketing has no likelihood of the same kind,
+        or a channel graph, which it does not have.
     """
     if spec.uplift_tests:
         raise SpecificationError(
             "Got a model with experiments; pymc-marketing's lift tests know neither carry-over nor "
             "dates. Make its object from a model without them."
+        )
+    if spec.channel_dag:
+        raise SpecificationError(
+            "Got a model with a channel graph, which pymc-marketing does not have. Make its object "
+            "from a model without one."
         )
     from pymc_marketing import mmm as upstream
     from pymc_marketing.mmm.additive_effect import LinearTrendEffect

@@ -20,6 +20,7 @@ from pymc_toolkit.components.time_varying import (
     piecewise_linear_trend,
     smooth_multiplier,
 )
+from pymc_toolkit.engines.bayesian.blend import Blend
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import (
@@ -55,7 +56,7 @@ def decompose(
     """
     time = np.arange(data.n_periods, dtype=float)
     multipliers = time_multipliers(posterior, spec, training.n_periods, time)
-    media = _media(posterior, spec, data)
+    media = earned(posterior, spec, data, effective_input(posterior, training, data))
     if MEDIA_MULTIPLIER in multipliers:
         media = media * multipliers[MEDIA_MULTIPLIER][..., None]
     baseline = posterior["intercept"].values[..., None] * multipliers.get(
@@ -140,16 +141,26 @@ def respond(posterior: xr.Dataset, spec: ModelSpec, exposure: xr.DataArray) -> x
     return response.assign_coords(exposure.coords)
 
 
-def _media(posterior: xr.Dataset, spec: ModelSpec, data: ModelData) -> Array:
+def effective_input(posterior: xr.Dataset, training: ModelData, data: ModelData) -> Array:
+    """Exposure of each channel as its curve sees it, scaled: (date, channel), or so by draw.
+
+    What was spent; where channels drive each other, a blend of that and of what causes lead one to
+    expect.
+    """
+    exposure: Array = data.scaled("media").transpose(DATE, CHANNEL).values
+    blend = Blend.of(posterior, training)
+    return blend(exposure) if blend else exposure
+
+
+def earned(posterior: xr.Dataset, spec: ModelSpec, data: ModelData, exposure: Array) -> Array:
     """Contribution of each channel at average effectiveness, shape (chain, draw, date, channel)."""
-    exposure = data.scaled("media").transpose(DATE, CHANNEL).values
-    channels = exposure.shape[1]
+    channels = exposure.shape[-1]
     kernel = spec.adstock_component.kernel(
         spec.lag_max, component_values(posterior, "adstock", spec, channels)
     )
     parameters = component_values(posterior, "saturation", spec, channels)
     return spec.saturation_component.response(
-        carry_over(exposure, kernel),
+        np.maximum(carry_over(exposure, kernel), 0.0),
         **{name: values[..., None, :] for name, values in parameters.items()},
     )
 

@@ -9,15 +9,18 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.channel_graph.candidates import candidate_edges
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.dates import season_length
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.bayesian.compiled import compiled_model
+from pymc_toolkit.engines.bayesian.dag import dag_data, edge_slots, learn_graph, with_graph
 from pymc_toolkit.engines.bayesian.decompose import decompose, respond, time_multipliers
 from pymc_toolkit.engines.bayesian.graph import Structure, graph_data
 from pymc_toolkit.engines.bayesian.sampling import sample, with_labels
 from pymc_toolkit.engines.bayesian.uplift import modelled_effects
 from pymc_toolkit.engines.bayesian.uplift_prior import amplitude_prior
+from pymc_toolkit.engines.bayesian.upstream import credit_upstream
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
@@ -61,6 +64,8 @@ class BayesianEngine:
             )
         check_length(data.n_periods, spec.lag_max)
         check_uplift_tests(spec.uplift_tests, data)
+        if spec.channel_dag:
+            spec.channel_dag.check_channels(data.channels)
         harmonics = season_length(data.frequency) // 2
         if spec.yearly_seasonality and spec.yearly_seasonality > harmonics:
             raise SpecificationError(
@@ -78,10 +83,16 @@ class BayesianEngine:
     ) -> Fit:
         """Sample the posterior."""
         self.check(data, spec)
-        arrays = graph_data(data, spec)
-        model = compiled_model(Structure.of(data, spec), arrays)
+        drawn = learn_graph(data, spec, sampling.random_seed) if spec.channel_dag else None
+        edges = candidate_edges(drawn) if drawn else None
+        dag = dag_data(edges, drawn, data, spec) if drawn and edges else None
+        arrays = graph_data(data, spec, dag)
+        slots = edge_slots(edges) if edges else 0
+        model = compiled_model(Structure.of(data, spec, slots), arrays)
         draws, sample_stats = sample(model, arrays, sampling, progressbar, cores)
         posterior = with_labels(draws, data.channels, data.controls)
+        if drawn and edges:
+            posterior = with_graph(posterior, drawn, edges, data.channels)
         time = np.arange(data.n_periods, dtype=float)
         for name, values in time_multipliers(posterior, spec, data.n_periods, time).items():
             posterior[name] = xr.DataArray(
@@ -93,6 +104,10 @@ class BayesianEngine:
     def decompose(self, fit: Fit, data: ModelData) -> xr.Dataset:
         """Split the expected target of the training window, and what follows it."""
         return decompose(fit.posterior, fit.spec, fit.training, data)
+
+    def credit_upstream(self, fit: Fit, data: ModelData) -> xr.Dataset:
+        """Contributions, each credited to the channel that began it."""
+        return credit_upstream(fit.posterior, fit.spec, fit.training, data)
 
     def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
         """Add noise of the likelihood to the expected target."""

@@ -24,7 +24,8 @@ from pymc_toolkit.components.time_varying import (
     log_relative,
     trend_basis,
 )
-from pymc_toolkit.engines.bayesian.uplift import LAG, add_uplift_tests, uplift_data, uplift_sizes
+from pymc_toolkit.engines.bayesian.dag import add_channel_dag
+from pymc_toolkit.engines.bayesian.uplift import add_uplift_tests, uplift_data, uplift_sizes
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, digest_of
 from pymc_toolkit.names import (
@@ -32,12 +33,15 @@ from pymc_toolkit.names import (
     CHANNEL,
     CONTROL,
     DATE,
+    EDGE,
     FOURIER_MODE,
     INTERCEPT_MULTIPLIER,
+    LAG,
     MEDIA_MULTIPLIER,
     basis_dim,
 )
 from pymc_toolkit.priors import (
+    DAG_PRIORS,
     SMOOTH_PRIORS,
     PlainPrior,
     component_parameters,
@@ -50,6 +54,8 @@ from pymc_toolkit.priors import (
 
 if TYPE_CHECKING:
     import pymc as pm
+
+NamedArrays = Mapping[str, tuple[tuple[str, ...], Array]]
 
 # What a plain prior may hold for PyMC to take it as it is.
 _SIMPLE = {"dist", "kwargs", "dims"}
@@ -66,16 +72,19 @@ class Structure:
     ----------
     spec : ModelSpec
     n_channels, n_controls : int
+    n_edges : int
+        Room for edges of the channel graph, as ``edge_slots`` counts it.
     """
 
     spec: ModelSpec
     n_channels: int
     n_controls: int
+    n_edges: int = 0
 
     @classmethod
-    def of(cls, data: ModelData, spec: ModelSpec) -> Structure:
+    def of(cls, data: ModelData, spec: ModelSpec, n_edges: int = 0) -> Structure:
         """The structure of a client's model."""
-        return cls(spec, len(data.channels), len(data.controls))
+        return cls(spec, len(data.channels), len(data.controls), n_edges)
 
     @cached_property
     def priors(self) -> dict[str, PlainPrior]:
@@ -89,7 +98,7 @@ class Structure:
         priors = self.priors
         sizes = {CHANNEL: self.n_channels, CONTROL: self.n_controls, LAG: self.spec.lag_max}
         sizes |= {FOURIER_MODE: 2 * (self.spec.yearly_seasonality or 0)}
-        sizes |= {CHANGEPOINT: self.spec.trend or 0}
+        sizes |= {CHANGEPOINT: self.spec.trend or 0, EDGE: self.n_edges}
         for multiplier, prior in SMOOTH_PRIORS.items():
             if prior in priors:
                 sizes[basis_dim(multiplier)] = hsgp_config(priors[prior]).m
@@ -100,9 +109,13 @@ class Structure:
         """SHA-256 of all that decides the graph."""
         # Of tests only their number counts, which is among the sizes: what they measured is data.
         spec = {**self.spec.to_dict(), "prior_overrides": None, "uplift_tests": None}
+        # Of a channel graph without edges to weigh nothing is in the graph of the model.
+        dag = self.spec.channel_dag if self.n_edges else None
+        spec["channel_dag"] = [dag.mode, dag.acyclicity] if dag else None
         priors = {
             name: {key: value for key, value in prior.items() if key != "L"}
             for name, prior in self.priors.items()
+            if dag or name not in DAG_PRIORS
         }
         return digest_of({"spec": spec, "priors": priors, "sizes": self.sizes})
 
@@ -130,7 +143,9 @@ class Graph:
     centrings: Mapping[str, Any]
 
 
-def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, ...], Array]]:
+def graph_data(
+    data: ModelData, spec: ModelSpec, dag: NamedArrays | None = None
+) -> dict[str, tuple[tuple[str, ...], Array]]:
     """The arrays that the graph takes, scaled, by name, each with its dims.
 
     Parameters
@@ -138,6 +153,8 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
     data : ModelData
         The window to fit.
     spec : ModelSpec
+    dag : Mapping, optional
+        Arrays of the channel graph's candidate edges, where it has any.
 
     Returns
     -------
@@ -175,9 +192,9 @@ def graph_data(data: ModelData, spec: ModelSpec) -> dict[str, tuple[tuple[str, .
     if spec.trend:
         share = elapsed_share(data.dates, data.n_periods)
         arrays["trend_basis"] = ((DATE, CHANGEPOINT), trend_basis(share, spec.trend))
-    arrays |= uplift_data(data, spec)
+    arrays |= {**uplift_data(data, spec), **(dag or {})}
     return {
-        name: (dims, np.ascontiguousarray(values, float)) for name, (dims, values) in arrays.items()
+        name: (dims, np.array(values, float, order="C")) for name, (dims, values) in arrays.items()
     }
 
 
@@ -224,8 +241,8 @@ def build_graph(structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...]
         unit_responses: dict[str, Any] = {}
         centrings: dict[str, Any] = {}
 
-        earned, kernel, curve_parameters = _media(make, structure, data, unit_responses)
-        multiplier = None
+        media = _media(make, structure, data, unit_responses)
+        earned, multiplier = media.earned, None
         if spec.time_varying_media:
             multiplier = _multiplier(make, MEDIA_MULTIPLIER, structure, data, centrings)
             earned = earned * multiplier
@@ -251,12 +268,24 @@ def build_graph(structure: Structure, arrays: Mapping[str, tuple[tuple[str, ...]
         add_uplift_tests(
             list(uplift_sizes(spec)),
             data,
-            kernel,
+            media.kernel,
             spec.saturation_component,
-            curve_parameters,
+            media.parameters,
             multiplier,
+            media.beside,
         )
     return Graph(model, inputs, unit_responses, centrings)
+
+
+@dataclass(frozen=True)
+class _Media:
+    """What all channels earn in each period, at average effectiveness, and how."""
+
+    earned: Any
+    # Of each channel's own spend, by lag; parameters of its curve; what else reaches that.
+    kernel: Any
+    parameters: dict[str, Any]
+    beside: Any | None = None
 
 
 def _media(
@@ -264,8 +293,7 @@ def _media(
     structure: Structure,
     data: Mapping[str, Any],
     unit_responses: dict[str, Any],
-) -> tuple[Any, Any, dict[str, Any]]:
-    """What all channels earn in each period, at average effectiveness; kernel and curve of each."""
+) -> _Media:
     import pytensor.tensor as pt
 
     spec, priors = structure.spec, structure.priors
@@ -280,12 +308,15 @@ def _media(
     }
     kernel = spec.adstock_component.kernel(spec.lag_max, by_prefix["adstock_"], xp=pt)
     # Not as a sum over lags: its derivative would compute all that follows anew for each of them.
-    carried = pt.vecmat(kernel, data["media_data"])
+    carried, beside = pt.vecmat(kernel, data["media_data"]), None
+    if "dag_media" in data:
+        carried, own, beside = add_channel_dag(make, spec, priors, data, kernel, carried)
+        kernel = kernel * own[:, None]
     curve, parameters = spec.saturation_component, dict(by_prefix["saturation_"])
     by_channel = {name: value[:, None] for name, value in parameters.items()}
     if curve.amplitude is None:
         earned = curve.response(carried, xp=pt, **by_channel).sum(axis=0)
-        return earned, kernel, by_prefix["saturation_"]
+        return _Media(earned, kernel, by_prefix["saturation_"], beside)
     amplitude = by_channel.pop(curve.amplitude)
     share = curve.response(carried, xp=pt, **by_channel, **{curve.amplitude: 1.0})
     del parameters[curve.amplitude]
@@ -293,7 +324,7 @@ def _media(
     usual = curve.response(data["media_usual"], xp=pt, **parameters, **{curve.amplitude: 1.0})
     average = usual * data["media_duty"]
     unit_responses[name] = average if prior_dims(priors[name]) else average.sum()
-    return (amplitude * share).sum(axis=0), kernel, by_prefix["saturation_"]
+    return _Media((amplitude * share).sum(axis=0), kernel, by_prefix["saturation_"], beside)
 
 
 def _multiplier(

@@ -35,6 +35,8 @@ _REDUCE = {
     "Maximum": ("-inf", "max({0}, {1})"),
     "Minimum": ("inf", "min({0}, {1})"),
 }
+# Has one definition in loops, which programs call.
+ACYCLICITY = "Acyclicity"
 # Operations that only pass their first input on; the first of them check something on the way.
 CHECKS = {"Assert", "CheckParameterValue"}
 # Products of matrices, and how many axes they are repeated along.
@@ -170,6 +172,8 @@ class LoopText:
             self._views[node.outputs[0]] = View(memory, (ONE,), (None,))
         elif kind in _PRODUCTS:
             self._dot(node, _PRODUCTS[kind])
+        elif kind == ACYCLICITY:
+            self._acyclicity(node)
         elif hasattr(op, "scalar_op") and hasattr(op, "axis"):
             self._reduce(node)
         elif hasattr(op, "scalar_op") or kind in KNOWN_OPERATIONS:
@@ -333,6 +337,27 @@ class LoopText:
         group.body += lines
         self._ready[memory.name] = group.number + 1
         self._views[node.outputs[0]] = View.whole(memory)
+
+    def _acyclicity(self, node: Any) -> None:
+        """Value and gradient of how far a graph is from acyclic, by one call."""
+        view = self._stored(self._view(node.inputs[0]))
+        group = self._place((), len(self._groups), alone=True)
+        name = self._name()
+        size = view.dims[0]
+        gradient = Memory(f"m_{name}", view.dims)
+        group.before += [
+            f"w_{name}, {gradient.name} = empty({size} * {size}), empty({size} * {size})"
+        ]
+        group.body += [
+            f"for i in range({size}):",
+            f"{INDENT}for j in range({size}):",
+            f"{INDENT * 2}w_{name}[i * {size} + j] = {view.at(['i', 'j'])}",
+            f"{name} = {node.op.kind}_acyclicity(w_{name}, {gradient.name}, {size})",
+        ]
+        self._ready[gradient.name] = group.number + 1
+        self._ready[name] = group.number + 1
+        self._views[node.outputs[0]] = View.whole(Memory(name, is_scalar=True))
+        self._views[node.outputs[1]] = View.whole(gradient)
 
     def _stored(self, view: View) -> View:
         """A view whose elements lie in memory."""

@@ -6,20 +6,25 @@ A program belongs to a structure, not to a client: data are inputs, of any numbe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import getsource
 from typing import Any
 
 import numpy as np
 
+from pymc_toolkit.engines.bayesian import acyclic_loops
 from pymc_toolkit.engines.bayesian.coordinates import Coordinates, choose_coordinates
 from pymc_toolkit.engines.bayesian.graph import Graph, Structure
 from pymc_toolkit.engines.bayesian.loops import CHECKS, INDENT, LoopText
-from pymc_toolkit.engines.bayesian.memory import Memory, View
+from pymc_toolkit.engines.bayesian.memory import ONE, Memory, View
 from pymc_toolkit.engines.bayesian.scalar_text import HELPERS
 from pymc_toolkit.names import DATE
 
+_ROUTINES = (acyclic_loops.expm_acyclicity, acyclic_loops.logdet_acyclicity)
 # Operations whose results are never negative.
 _POSITIVE = {"Exp", "Sigmoid", "Softplus", "Sqr"}
 _HEAD = '''"""Written by pymc_toolkit; delete it, and it is made anew."""
+
+from __future__ import annotations
 
 from math import exp, expm1, erf, erfc, isfinite, isinf, isnan, lgamma, log, log1p, nan, sqrt, tanh
 
@@ -85,6 +90,7 @@ def program_text(structure: Structure, graph: Graph) -> str:
     helpers = [
         f"\n@njit(**OPTIONS)\ndef {head}:\n{INDENT}{body}\n" for head, body in HELPERS.items()
     ]
+    helpers += [f"\n@njit(**OPTIONS)\n{getsource(routine)}" for routine in _ROUTINES]
     first, constants_of_density = _density(density, layout)
     second, constants_of_parameters = _parameters(list(named.values()), layout)
     return "\n".join(
@@ -140,7 +146,7 @@ class _Layout:
             lengths = tuple("n_date" if dim == DATE else str(structure.sizes[dim]) for dim in dims)
             self.preamble.append(f"at_{name} = {end}")
             self.memories[variable] = Memory("data", lengths, f"at_{name}")
-            end = f"at_{name} + {' * '.join(lengths)}"
+            end = f"at_{name} + {' * '.join(lengths) or ONE}"
         n = self.n_dim
         self.preamble += [
             f"u = empty({n})",

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.adstock import carry_over
 from pymc_toolkit.components.saturation import Saturation
 from pymc_toolkit.components.uplift_tests import (
     BOUND,
@@ -17,13 +18,12 @@ from pymc_toolkit.components.uplift_tests import (
     UpliftTest,
     measured_effect,
 )
+from pymc_toolkit.engines.bayesian.blend import Blend
 from pymc_toolkit.engines.bayesian.decompose import component_values, time_multipliers
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
-from pymc_toolkit.names import CHANNEL, DATE, MEDIA_MULTIPLIER
+from pymc_toolkit.names import CHANNEL, DATE, LAG, MEDIA_MULTIPLIER
 from pymc_toolkit.uplift_windows import UpliftArrays, uplift_arrays, uplift_rows
-
-LAG = "lag"
 
 
 def uplift_sizes(spec: ModelSpec) -> dict[str, int]:
@@ -60,6 +60,7 @@ def add_uplift_tests(
     curve: Saturation,
     parameters: Mapping[str, Any],
     multiplier: Any | None,
+    beside: Any | None = None,
 ) -> None:
     """Let tests speak to the model at hand, in its graph.
 
@@ -73,6 +74,8 @@ def add_uplift_tests(
     curve : Saturation
     parameters : Mapping of str to Variable of shape (channel,)
     multiplier : Variable of shape (date,), optional
+    beside : Variable of shape (channel, date), optional
+        What reaches a channel's curve beside its own spend.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -86,6 +89,7 @@ def add_uplift_tests(
             (data[f"{row}_with"], data[f"{row}_without"]),
             weights if multiplier is None else weights * multiplier,
             pt.vecmat,
+            0.0 if beside is None else pt.dot(chosen, beside),
             xp=pt,
         )
         sigma = data[f"{row}_sigma"]
@@ -128,10 +132,18 @@ def modelled_effects(
         spec.lag_max, component_values(posterior, "adstock", spec, channels)
     )
     parameters = component_values(posterior, "saturation", spec, channels)
+    beside = None
+    blend = Blend.of(posterior, training)
+    if blend:
+        exposure = training.scaled("media").transpose(DATE, CHANNEL).values
+        expected = (1 - blend.own)[..., None, :] * blend.expected(exposure)
+        beside, kernel = carry_over(expected, kernel), kernel * blend.own[..., None]
     effects: list[Array] = [np.empty(0)] * len(tests)
     for rows in uplift_arrays(tests, training, spec.lag_max).values():
         for test in np.unique(rows.test):
-            effects[test] = _modelled(rows, rows.test == test, spec, kernel, parameters, multiplier)
+            effects[test] = _modelled(
+                rows, rows.test == test, spec, kernel, parameters, multiplier, beside
+            )
     return effects
 
 
@@ -142,6 +154,7 @@ def _modelled(
     kernel: Array,
     parameters: Mapping[str, Array],
     multiplier: Array | None,
+    beside: Array | None,
 ) -> Array:
     """Rows of one kind and test, of shape (chain, draw, row)."""
     channel, weights = rows.channel[chosen], rows.weights[chosen]
@@ -152,5 +165,6 @@ def _modelled(
         (rows.with_change[chosen], rows.without[chosen]),
         weights if multiplier is None else weights * multiplier[..., None, :],
         lambda kernels, lagged: np.einsum("...rl,rld->...rd", kernels, lagged),
+        0.0 if beside is None else np.moveaxis(beside, -1, -2)[..., channel, :],
     )
     return modelled

@@ -1,0 +1,1 @@
+"""Which channel drives which: a posterior over acyclic graphs, from the channels' series alone."""

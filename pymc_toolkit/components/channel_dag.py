@@ -1,0 +1,363 @@
+"""How channels may drive each other: what is known of their graph, and what keeps it acyclic.
+
+A graph's weights are a matrix ``W`` with ``W[i, j]`` the effect of channel ``i`` on channel ``j``.
+
+References
+----------
+.. [1] Zheng, Aragam, Ravikumar, Xing (2018). DAGs with NO TEARS: continuous optimization for
+   structure learning.
+.. [2] Bello, Aragam, Ravikumar (2022). DAGMA: learning DAGs via M-matrices and a log-determinant
+   acyclicity characterization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.exceptions import ChannelGraphError
+
+NOTEARS, TRIANGULAR, FIXED = MODES = ("notears", "triangular", "fixed")
+EXPM, LOGDET = ACYCLICITIES = ("expm", "logdet")
+GAUSSIAN, NON_GAUSSIAN, EQUAL = NOISES = ("gaussian", "non_gaussian", "equal")
+MOST_LAGS = 4
+
+Edge = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class ChannelDag:
+    """What is asked of, and known about, the graph of a client's channels.
+
+    Parameters
+    ----------
+    mode : {"notears", "triangular", "fixed"}
+        Learn the graph among all acyclic ones; among those whose edges point forward in ``order``
+        (the order of the channels by default); or take the edges of ``required`` as they are.
+    acyclicity : {"logdet", "expm"}
+        What measures how far the weights that are sampled are from an acyclic graph: the
+        log-determinant [2]_, or the trace of the matrix exponential [1]_, which takes several times
+        longer.
+    prior : float, optional
+        Probability of an edge before the data. By default every number of parents of a channel
+        is equally likely, so that the data decide how dense the graph is.
+    threshold : float
+        Weight, in standard deviations of the driven channel per standard deviation of the driving
+        one, up to which an edge counts as none.
+    forbidden, required : sequence of (str, str)
+        Edges (cause, effect) that cannot be, and that are there.
+    order : sequence of str or of sequences of str, optional
+        Channels, or groups of them, from upstream to downstream: no edge points from a later
+        group to an earlier one. Channels that are not named may be anywhere.
+    lags : int
+        Number of earlier periods whose spend may drive a channel, 0 to 4. Time tells cause from
+        effect; what a channel spends by habit is told apart by its own past.
+    noise : {"non_gaussian", "gaussian", "equal"}
+        What is assumed of the part of a channel that no other drives, and so what tells directions:
+        its distribution where that is not Gaussian; nothing (only directions on which all equally
+        good graphs agree); or that it has the same variance in every channel, which depends on the
+        units that they are in.
+    max_parents : int
+        Largest number of channels that may drive one.
+
+    Raises
+    ------
+    ChannelGraphError
+        If a setting is unknown, or what is known contradicts itself: an edge that is required and
+        forbidden, against the order, or part of a cycle.
+
+    Examples
+    --------
+    >>> ChannelDag(required=[("tv", "search")]).required
+    (('tv', 'search'),)
+    """
+
+    mode: str = NOTEARS
+    acyclicity: str = LOGDET
+    prior: float | None = None
+    threshold: float = 0.1
+    forbidden: tuple[Edge, ...] = ()
+    required: tuple[Edge, ...] = ()
+    order: tuple[tuple[str, ...], ...] = ()
+    lags: int = 1
+    noise: str = NON_GAUSSIAN
+    max_parents: int = 4
+
+    def __post_init__(self) -> None:
+        _check_choice("mode", self.mode, MODES)
+        _check_choice("acyclicity", self.acyclicity, ACYCLICITIES)
+        _check_choice("noise", self.noise, NOISES)
+        for name, low, high in (("lags", 0, MOST_LAGS), ("max_parents", 1, 1_000)):
+            _check_whole(name, getattr(self, name), low, high)
+        _check_number("threshold", self.threshold, 0, np.inf)
+        if self.prior is not None:
+            _check_number("prior", self.prior, 0, 1)
+        for name in ("forbidden", "required"):
+            object.__setattr__(self, name, _edges(name, getattr(self, name)))
+        object.__setattr__(self, "order", _groups(self.order))
+        self._check_knowledge()
+
+    @classmethod
+    def of(cls, given: ChannelDag | Mapping[str, Any] | str | None) -> ChannelDag | None:
+        """The settings that a user gave, as themselves, as a mapping, or as the name of a mode."""
+        if given is None or isinstance(given, ChannelDag):
+            return given
+        if isinstance(given, str):
+            return cls(mode=given)
+        if isinstance(given, Mapping):
+            return cls(**given)
+        raise ChannelGraphError(
+            f"Got channel_dag={given!r}; expected a ChannelDag, or one of its modes: "
+            f"{', '.join(map(repr, MODES))}."
+        )
+
+    @property
+    def named(self) -> set[str]:
+        """Every channel that knowledge is about."""
+        edges = {name for edge in (*self.forbidden, *self.required) for name in edge}
+        return edges | {name for group in self.order for name in group}
+
+    def allowed(self, channels: Sequence[str]) -> Array:
+        """Which channel may drive which in the same period, as bool of shape (cause, effect)."""
+        place = {name: i for i, name in enumerate(channels)}
+        allowed = ~np.eye(len(channels), dtype=bool)
+        if self.mode == FIXED:
+            return self.needed(channels)
+        groups = self.order
+        if self.mode == TRIANGULAR:
+            named = [name for group in groups for name in group]
+            groups = tuple((name,) for name in (named or channels))
+        for later, group in enumerate(groups):
+            for earlier in groups[:later]:
+                allowed[np.ix_([place[a] for a in group], [place[b] for b in earlier])] = False
+        for cause, effect in self.forbidden:
+            allowed[place[cause], place[effect]] = False
+        return allowed
+
+    def needed(self, channels: Sequence[str]) -> Array:
+        """Which edges are required, as bool of shape (cause, effect)."""
+        place = {name: i for i, name in enumerate(channels)}
+        needed = np.zeros((len(channels), len(channels)), dtype=bool)
+        for cause, effect in self.required:
+            needed[place[cause], place[effect]] = True
+        return needed
+
+    def check_channels(self, channels: Sequence[str]) -> None:
+        """Refuse knowledge that is not about these channels.
+
+        Parameters
+        ----------
+        channels : sequence of str
+
+        Raises
+        ------
+        ChannelGraphError
+            If there is only one channel, a name is unknown, the order of the triangular mode leaves
+            a channel out, or a channel is given more parents than it may have.
+        """
+        if len(channels) < 2:
+            raise ChannelGraphError(
+                f"Got one channel, {channels[0]!r}; a channel graph needs at least two. Leave "
+                "channel_dag out."
+            )
+        unknown = sorted(self.named - set(channels))
+        if unknown:
+            raise ChannelGraphError(
+                f"Got {unknown[0]!r} in channel_dag, which is no channel; expected some of "
+                f"{', '.join(map(repr, channels))}."
+            )
+        left_out = [name for name in channels if self.order and name not in sum(self.order, ())]
+        if self.mode == TRIANGULAR and left_out:
+            raise ChannelGraphError(
+                f"Got an order without {left_out[0]!r} for mode='triangular'; expected one with "
+                "every channel."
+            )
+        given = self.needed(channels).sum(axis=0)
+        if given.max() > self.max_parents:
+            raise ChannelGraphError(
+                f"Got {given.max()} required causes of {channels[int(given.argmax())]!r}; expected "
+                f"at most max_parents={self.max_parents}. Raise it."
+            )
+
+    def _check_knowledge(self) -> None:
+        both = [edge for edge in self.required if edge in self.forbidden]
+        if both:
+            raise ChannelGraphError(
+                f"Got the edge {_arrow(both[0])} both required and forbidden; expected one of them."
+            )
+        cycle = find_cycle(self.required)
+        if cycle:
+            raise ChannelGraphError(
+                f"Got required edges that go round in a circle, {' -> '.join(cycle)}; expected an "
+                "acyclic graph. Leave one of them out, or let a cause act a period later (lags)."
+            )
+        group = {name: i for i, names in enumerate(self.order) for name in names}
+        for cause, effect in self.required:
+            if group.get(cause, -1) > group.get(effect, len(group)):
+                raise ChannelGraphError(
+                    f"Got the required edge {_arrow((cause, effect))} against the order, in which "
+                    f"{effect!r} comes first; expected them to agree."
+                )
+        if self.mode == FIXED and (self.forbidden or self.order or not self.required):
+            raise ChannelGraphError(
+                "Got mode='fixed' "
+                + ("without edges" if not self.required else "with forbidden edges or an order")
+                + "; expected the whole graph as required=[(cause, effect), ...] and nothing else."
+            )
+
+
+def find_cycle(edges: Iterable[Edge]) -> list[str]:
+    """Names along a cycle of a graph, the first again at the end; none if it has no cycle.
+
+    Examples
+    --------
+    >>> find_cycle([("a", "b"), ("b", "c")])
+    []
+    >>> len(find_cycle([("a", "b"), ("b", "a")]))
+    3
+    """
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for cause, effect in edges:
+        sorter.add(effect, cause)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return [str(name) for name in error.args[1]]
+    return []
+
+
+def h_acyclicity(weights: Array) -> float:
+    """How far a graph is from acyclic: ``tr(exp(W∘W)) - d``, zero for a DAG alone [1]_.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (channel, channel)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> h_acyclicity(np.array([[0.0, 2.0], [0.0, 0.0]]))
+    0.0
+    >>> round(h_acyclicity(np.array([[0.0, 1.0], [1.0, 0.0]])), 3)
+    1.086
+    """
+    return acyclicity(weights, EXPM)[0]
+
+
+def h_log_determinant(weights: Array) -> float:
+    """How far a graph is from acyclic: ``-log det(I - W∘W)``, zero for a DAG alone [2]_.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (channel, channel)
+
+    Returns
+    -------
+    float
+        Infinite where the squared weights go round a cycle with a gain of one or more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> h_log_determinant(np.array([[0.0, 2.0], [0.0, 0.0]]))
+    0.0
+    """
+    return acyclicity(weights, LOGDET)[0]
+
+
+def acyclicity(weights: Array, kind: str) -> tuple[float, Array]:
+    """One of the two measures, with its exact gradient.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (channel, channel)
+    kind : {"expm", "logdet"}
+
+    Returns
+    -------
+    value : float
+    gradient : ndarray of shape (channel, channel)
+        ``exp(W∘W)ᵀ ∘ 2W``, or ``(I - W∘W)⁻ᵀ ∘ 2W``.
+    """
+    from scipy.linalg import expm
+
+    weights = np.asarray(weights, float)
+    squared, size = weights * weights, len(weights)
+    if kind == EXPM:
+        power = expm(squared)
+        return float(np.trace(power) - size), power.T * 2 * weights
+    matrix = np.eye(size) - squared
+    # Within the domain all eigenvalues of W∘W, which is not negative, lie inside the unit circle.
+    if np.abs(np.linalg.eigvals(squared)).max(initial=0.0) >= 1:
+        return np.inf, np.full_like(weights, np.nan)
+    value = -float(np.linalg.slogdet(matrix).logabsdet)
+    # Not -0.0, and not a rounding error below what is possible.
+    return max(value, 0.0), np.linalg.inv(matrix).T * 2 * weights
+
+
+def _edges(name: str, given: Any) -> tuple[Edge, ...]:
+    """Pairs of different names, each once."""
+    if isinstance(given, str):
+        raise ChannelGraphError(
+            f"Got {name}={given!r}; expected a list of edges, such as [('tv', 'search')]."
+        )
+    edges: dict[Edge, None] = {}
+    for edge in given:
+        pair = () if isinstance(edge, str) else tuple(edge)
+        if len(pair) != 2 or not all(isinstance(end, str) for end in pair) or pair[0] == pair[1]:
+            raise ChannelGraphError(
+                f"Got {edge!r} among the {name} edges; expected (cause, effect), the names of two "
+                "channels."
+            )
+        edges[pair] = None
+    return tuple(edges)
+
+
+def _groups(given: Any) -> tuple[tuple[str, ...], ...]:
+    if isinstance(given, str):
+        raise ChannelGraphError(f"Got order={given!r}; expected a list of names or of groups.")
+    groups = tuple((group,) if isinstance(group, str) else tuple(group) for group in given or ())
+    names = [name for group in groups for name in group]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ChannelGraphError(f"Got {twice[0]!r} twice in the order; expected it once.")
+    return groups
+
+
+def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ChannelGraphError(
+            f"Got {name}={value!r} for the channel graph; expected one of "
+            f"{', '.join(map(repr, allowed))}."
+        )
+
+
+def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ChannelGraphError(
+            f"Got {name}={value!r} for the channel graph; expected a whole number from {low} to "
+            f"{high}."
+        )
+
+
+def _check_number(name: str, value: Any, low: float, high: float) -> None:
+    fine = isinstance(value, Real) and not isinstance(value, bool)
+    if not fine or not low <= value < high or (high == 1 and value == 0):
+        raise ChannelGraphError(
+            f"Got {name}={value!r} for the channel graph; expected a number of at least {low}"
+            + (f" and below {high:g}." if np.isfinite(high) else ".")
+        )
+
+
+def _arrow(edge: Edge) -> str:
+    return f"{edge[0]!r} -> {edge[1]!r}"

@@ -1,0 +1,103 @@
+"""What reaches a channel's curve where channels drive each other, from posterior draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.names import CHANNEL, DAG_MIX, DAG_WEIGHTS, DATE, EDGE, SAMPLE
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A channel's input: a share of its own spend, and the rest what its causes lead one to expect.
+
+    Parameters
+    ----------
+    own : ndarray of shape (..., channel)
+        Share of its own spend, by draw; 1 for a channel without causes.
+    weights : ndarray of shape (..., edge)
+        In standard deviations.
+    cause, effect, lag : ndarray of int, of shape (edge,)
+    unit : ndarray of shape (edge,)
+        Scaled units of the driven channel per scaled unit of the driving one, for a weight of 1.
+    """
+
+    own: Array
+    weights: Array
+    cause: Array
+    effect: Array
+    lag: Array
+    unit: Array
+
+    @classmethod
+    def of(cls, posterior: xr.Dataset, training: ModelData) -> Blend | None:
+        """The blend of every draw, of shape (chain, draw, ...); None where nothing is driven.
+
+        Parameters
+        ----------
+        posterior : xarray.Dataset
+        training : ModelData
+            The window that was fitted, whose standard deviations weights are in.
+        """
+        if DAG_WEIGHTS not in posterior or not posterior.sizes[EDGE]:
+            return None
+        cause, effect, lag = (
+            posterior[f"edge_{end}"].values.astype(int) for end in ("cause", "effect", "lag")
+        )
+        channels = len(training.channels)
+        mix, weights = (
+            (draws if dim in draws.dims else draws.expand_dims({dim: size}, -1))
+            .transpose(*SAMPLE, dim)
+            .values
+            for draws, dim, size in (
+                (posterior[DAG_MIX], CHANNEL, channels),
+                (posterior[DAG_WEIGHTS], EDGE, cause.size),
+            )
+        )
+        own = 1.0 - mix * np.isin(np.arange(channels), effect)
+        spread = channel_spread(training)
+        return cls(own, weights, cause, effect, lag, spread[effect] / spread[cause])
+
+    def in_one_row(self) -> Blend:
+        """The same with draws of all chains one after the other."""
+        own, weights = (values.reshape(-1, values.shape[-1]) for values in (self.own, self.weights))
+        return replace(self, own=own, weights=weights)
+
+    def at(self, rows: Array) -> Blend:
+        """Some draws."""
+        return replace(self, own=self.own[rows], weights=self.weights[rows])
+
+    def expected(self, exposure: Array) -> Array:
+        """What causes lead one to expect, of shape (..., date, channel).
+
+        Parameters
+        ----------
+        exposure : ndarray of shape (..., date, channel)
+            Scaled.
+        """
+        batch = np.broadcast_shapes(self.own.shape[:-1], exposure.shape[:-2])
+        expected = np.zeros((*batch, *exposure.shape[-2:]))
+        periods = exposure.shape[-2]
+        for edge, (cause, effect, lag) in enumerate(
+            zip(self.cause, self.effect, self.lag, strict=True)
+        ):
+            moved = exposure[..., : periods - lag, cause] * self.unit[edge]
+            expected[..., lag:, effect] += self.weights[..., edge, None] * moved
+        return expected
+
+    def __call__(self, exposure: Array) -> Array:
+        """What reaches the curves before carry-over, of shape (..., date, channel)."""
+        own = self.own[..., None, :]
+        blended: Array = own * exposure + (1 - own) * self.expected(exposure)
+        return blended
+
+
+def channel_spread(training: ModelData) -> Array:
+    """Standard deviation of each channel's scaled spend, 1 where it never varies."""
+    spread = training.scaled("media").std(DATE).values
+    return np.where(spread > 0, spread, 1.0)
