@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # Where the penalty starts, how it grows while cycles do not shrink enough, and where it ends: far
 # below what published settings allow, since a sampler has to move on its slopes.
 _RHO_FIRST, _RHO_GROWTH, _RHO_LAST = 1.0, 10.0, 1e8
-_PROGRESS, _SMALL_ENOUGH, _MOST_STEPS = 0.25, 1e-4, 50
+_PROGRESS, _SMALL_ENOUGH, _MOST_STEPS = 0.25, 1e-6, 60
 _FAR = 1e50
 _PRECISELY = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 5000, "maxfun": 10000}
 
@@ -78,13 +78,12 @@ def find_penalty(candidates: Candidates, kind: str, scale: float) -> Penalty:
     for _ in range(_MOST_STEPS):
         weights = _mode(candidates, kind, scale, alpha, rho, likely)
         left = _measure(candidates, kind, weights)[0]
-        if left <= _SMALL_ENOUGH or rho >= _RHO_LAST:
-            h = left
+        h, before = left, h
+        if h <= _SMALL_ENOUGH:
             break
-        alpha += rho * left
-        if left > _PROGRESS * h:
-            rho *= _RHO_GROWTH
-        h = left
+        alpha += rho * h
+        if h > _PROGRESS * before:
+            rho = min(rho * _RHO_GROWTH, _RHO_LAST)
     logger.info("Penalty on cycles: alpha=%.3g, rho=%.3g, which leaves h=%.2g.", alpha, rho, h)
     return Penalty(alpha, rho, h, weights)
 

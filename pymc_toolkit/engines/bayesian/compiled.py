@@ -29,15 +29,18 @@ import pandas as pd
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.engines.bayesian.coordinates import choose_coordinates
+from pymc_toolkit.engines.bayesian.dag import DAG_START
 from pymc_toolkit.engines.bayesian.graph import Graph, Structure, build_graph
 from pymc_toolkit.engines.bayesian.program import density_graph, named_values, program_text
 from pymc_toolkit.engines.bayesian.scalar_text import UnknownOperationError
+from pymc_toolkit.names import DAG_WEIGHTS
 
 logger = logging.getLogger(__name__)
 
 Arrays = Mapping[str, tuple[tuple[str, ...], Array]]
 
 _KEPT = 8
+_NEAR = 0.02
 _PACKAGES = ("numba", "numpy", "pymc", "pytensor", "pymc-extras", "pymc-marketing")
 # Modules whose text decides that of a program.
 _SOURCES = ("engines/bayesian", "components", "priors.py", "names.py", "model_spec.py")
@@ -102,7 +105,12 @@ class CompiledModel:
         """Coordinates around where sampling may start, as they are."""
         target = arrays["target_data"][1]
         size = max(float(target.mean()), 0.01 * float(np.abs(target).max()), 1e-12)
-        return Affine(self.start + self.level * np.log(size), np.eye(self.start.size))
+        centre, spread = self.start + self.level * np.log(size), np.ones(self.start.size)
+        if DAG_START in arrays:
+            # Every chain near one graph, since none could leave another.
+            place = slice(*self.pieces[DAG_WEIGHTS])
+            centre[place], spread[place] = arrays[DAG_START][1], _NEAR
+        return Affine(centre, np.diag(spread))
 
 
 def compiled_model(structure: Structure, arrays: Arrays) -> CompiledModel:

@@ -40,6 +40,8 @@ from pymc_toolkit.priors import PlainPrior, resolve
 
 # Posterior draws share so many graphs, each several times where there are more draws.
 _GRAPHS = 1000
+# Where the weights are sampled from: the mode that the penalty was found at.
+DAG_START = "dag_start"
 NOTEARS_PENALTY = "notears_penalty"
 
 
@@ -99,8 +101,9 @@ def dag_data(
     effect, now = np.zeros((slots, n)), np.zeros((slots, n))
     effect[np.arange(count), candidates.effect] = 1.0
     now[np.arange(count), candidates.cause] = candidates.lag == 0
-    cross, gram = np.zeros(slots), np.zeros((slots, slots))
-    cross[:count], gram[:count, :count] = candidates.cross, candidates.gram
+    cross, mode, gram = np.zeros(slots), np.zeros(slots), np.zeros((slots, slots))
+    cross[:count], mode[:count] = candidates.cross, penalty.weights
+    gram[:count, :count] = candidates.gram
     return {
         "dag_media": ((EDGE, LAG, DATE), sources),
         "dag_effect": ((EDGE, CHANNEL), effect),
@@ -110,6 +113,7 @@ def dag_data(
         "dag_size": ((CHANNEL,), candidates.size),
         "dag_periods": ((CHANNEL,), candidates.periods),
         "dag_driven": ((CHANNEL,), (effect.sum(axis=0) > 0).astype(float)),
+        DAG_START: ((EDGE,), mode),
         "dag_alpha": ((), np.array(penalty.alpha)),
         "dag_rho": ((), np.array(penalty.rho)),
     }
