@@ -41,6 +41,7 @@ LAYERS = [
         "pymc_toolkit.scalers",
         "pymc_toolkit.simulate",
         "pymc_toolkit.simulate_experiments",
+        "pymc_toolkit.simulate_graphs",
     ],
     ["pymc_toolkit.model_spec"],
     ["pymc_toolkit.components"],
