@@ -1,4 +1,4 @@
-"""Series whose causal graph is known, so that a learner of graphs can be held to it.
+"""Series and clients whose causal graph is known, so that a learner of graphs can be held to it.
 
 In every matrix here, entry ``[i, j]`` is the effect of series i on series j.
 
@@ -12,12 +12,14 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.simulate_plans import ChannelPlan, SimulatedClient, earn, event_days, sell, spend
 
 GraphKind = Literal["erdos_renyi", "scale_free"]
 Noise = Literal["gaussian", "laplace", "uniform", "exponential"]
@@ -27,6 +29,17 @@ _WEIGHTS, _OWN_LAGS, _CROSS_LAGS = (0.5, 2.0), (0.2, 0.5), (0.3, 0.6)
 _LARGEST_RADIUS, _VAR_TRIES = 0.95, 1000
 # What is left of the start after burn-in, and the slowest decay that is waited for.
 _FORGOTTEN, _SLOWEST = 1e-8, 0.999
+# Channel, flighting, typical week, weekly ceiling of sales, half saturation, retention. Spends move
+# on their own, so that the one edge is all that there is to find; of search this is what tv does
+# not cause. A client's numbers lie around these.
+_DRIVEN_PLANS = (
+    ChannelPlan("tv", "flights", 20_000, 45_000, 1.2, 0.55),
+    ChannelPlan("online_video", "always_on", 6_000, 24_000, 0.9, 0.40),
+    ChannelPlan("social", "bursts", 4_000, 14_000, 1.1, 0.25),
+    ChannelPlan("search", "always_on", 5_000, 40_000, 1.6, 0.10),
+)
+_CAUSE, _EFFECT = 0, 3
+_FEWEST_PERIODS = 20
 # Each with mean 0 and variance 1.
 _NOISES: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
     "gaussian": lambda rng, shape: rng.standard_normal(shape),
@@ -198,6 +211,97 @@ def simulate_var(
     )
 
 
+def simulate_driven_client(
+    n_periods: int = 156, share: float = 0.4, seed: int = 0
+) -> SimulatedClient:
+    """Simulate a weekly client whose tv causes part of what is spent on search.
+
+    ``search[t] = own[t] + effect * tv[t]``: who sees the spot searches in the same week. A model
+    that takes spends as given credits search with what tv brought about.
+
+    Parameters
+    ----------
+    n_periods : int
+        Number of weeks, at least 20.
+    share : float
+        Part of all spend on search that tv causes; at least 0 and less than 1.
+    seed : int
+        Same seed, same client.
+
+    Returns
+    -------
+    SimulatedClient
+        Channels tv (in flights), online_video, social and search; control events. Its ``truth``
+        has besides ``contributions`` and ``roi``, the direct ones: ``total_contributions``, in
+        which tv has what the target would lose in expectation without it, its part of search
+        included, and search has the rest of its own; ``total_roi``, the same per unit of the
+        channel's own spend; ``edges`` [[cause, effect, spend per unit of spend]], none if the
+        share is 0.
+
+    Raises
+    ------
+    SpecificationError
+        If there are fewer than 20 weeks or the share is out of its range.
+
+    Examples
+    --------
+    >>> client = simulate_driven_client(n_periods=52, seed=1)
+    >>> client.channel_names
+    ['tv', 'online_video', 'social', 'search']
+    >>> [(cause, effect) for cause, effect, _ in client.truth["edges"]]
+    [('tv', 'search')]
+    """
+    if n_periods < _FEWEST_PERIODS or not 0 <= share < 1:
+        raise SpecificationError(
+            f"Got {n_periods} periods and share={share}; expected at least {_FEWEST_PERIODS} "
+            "periods and a share of at least 0 and less than 1. Ask for a longer client or "
+            "another share."
+        )
+    rng = np.random.default_rng(seed)
+    plans = [_varied(rng, plan) for plan in _DRIVEN_PLANS]
+    media = spend(rng, plans, n_periods)
+    cause, own = media[:, _CAUSE], media[:, _EFFECT].copy()
+    effect = share / (1 - share) * float(own.sum() / cause.sum())
+    # Not rounded to cents: the edge then holds exactly.
+    media[:, _EFFECT] += effect * cause
+    client = sell(
+        rng,
+        plans,
+        media,
+        controls={"events": (event_days(rng, n_periods), 4_000.0)},
+        intercept=90_000.0,
+        noise=0.03,
+        seasonality=0.0,
+        effectiveness=np.ones(n_periods),
+        names=("date_week", "revenue"),
+    )
+    without = media.copy()
+    without[:, _CAUSE], without[:, _EFFECT] = 0.0, own
+    lost = (earn(plans, media) - earn(plans, without)).sum(axis=0)
+    totals = dict(client.truth["contributions"])
+    names = client.channel_names
+    totals[names[_CAUSE]] = float(lost.sum())
+    totals[names[_EFFECT]] -= float(lost[_EFFECT])
+    client.truth.update(
+        total_contributions=totals,
+        total_roi={name: totals[name] / float(media[:, j].sum()) for j, name in enumerate(names)},
+        edges=[[names[_CAUSE], names[_EFFECT], effect]] if share else [],
+    )
+    return client
+
+
+def _varied(rng: np.random.Generator, plan: ChannelPlan) -> ChannelPlan:
+    """A plan whose numbers lie within a quarter of those of another."""
+    level, amplitude, half, retention = rng.uniform(0.75, 1.25, 4)
+    return replace(
+        plan,
+        level=plan.level * level,
+        amplitude=plan.amplitude * amplitude,
+        half_saturation=plan.half_saturation * half,
+        retention=plan.retention * retention,
+    )
+
+
 def _by_chance(rng: np.random.Generator, n_nodes: int, n_edges: int) -> Array:
     """A given number of edges from later to earlier nodes."""
     rows, columns = np.tril_indices(max(n_nodes, 0), k=-1)
@@ -244,15 +348,10 @@ def _check_series(
     for name, matrix in {"weights": weights, "lagged": lagged}.items():
         if matrix is None:
             continue
-        if matrix.ndim != 2 or matrix.shape != (len(weights), len(weights)):
+        if matrix.shape != (len(weights), len(weights)) or not np.isfinite(matrix).all():
             raise SpecificationError(
-                f"Got {name} of shape {matrix.shape}; expected as many rows as columns, one for "
-                "each series. Give a square matrix, of one size for both."
-            )
-        if not np.isfinite(matrix).all():
-            raise SpecificationError(
-                f"Got {name} with missing or infinite values; expected numbers. Put 0 where there "
-                "is no effect."
+                f"Got {name} of shape {matrix.shape}; expected a square matrix of finite numbers, "
+                "one row for each series. Put 0 where there is no effect."
             )
     if noise not in _NOISES or not (np.isfinite(noise_scale) and noise_scale >= 0):
         raise SpecificationError(
@@ -273,8 +372,8 @@ def _burn_in(reduced: Array) -> int:
     radius = _spectral_radius(reduced)
     if radius > _SLOWEST:
         raise SpecificationError(
-            f"Got lagged effects with a spectral radius of {radius:.3f}; expected at most "
-            f"{_SLOWEST}, or the series would explode or never forget their start. Make lagged "
+            f"Got effects with a spectral radius of {radius:.3f} from period to period; expected at "
+            f"most {_SLOWEST}, or series would explode or never forget their start. Make lagged "
             "smaller."
         )
     # A matrix without eigenvalues takes as many periods as there are series to come to nothing.

@@ -40,6 +40,7 @@ LAYERS = [
         "pymc_toolkit.prior_checks",
         "pymc_toolkit.scalers",
         "pymc_toolkit.simulate",
+        "pymc_toolkit.simulate_plans",
         "pymc_toolkit.simulate_experiments",
         "pymc_toolkit.simulate_graphs",
     ],
