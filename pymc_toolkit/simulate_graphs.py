@@ -372,9 +372,9 @@ def _burn_in(reduced: Array) -> int:
     radius = _spectral_radius(reduced)
     if radius > _SLOWEST:
         raise SpecificationError(
-            f"Got effects with a spectral radius of {radius:.3f} from period to period; expected at "
-            f"most {_SLOWEST}, or series would explode or never forget their start. Make lagged "
-            "smaller."
+            f"Got a spectral radius of {radius:.3f} for the effects of one period on the next; "
+            f"expected at most {_SLOWEST}, or series would explode or never forget their start. "
+            "Make lagged smaller."
         )
     # A matrix without eigenvalues takes as many periods as there are series to come to nothing.
     slow = np.log(_FORGOTTEN) / np.log(radius) if radius > 0 else 0.0
