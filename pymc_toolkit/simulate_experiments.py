@@ -11,7 +11,7 @@ from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.adstock import ADSTOCKS, carry_over
 from pymc_toolkit.components.saturation import SATURATIONS
 from pymc_toolkit.exceptions import SpecificationError
-from pymc_toolkit.simulate import LAG_MAX, SimulatedClient
+from pymc_toolkit.simulate_plans import LAG_MAX, SimulatedClient
 
 _FEWEST_CONTROLS = 2
 

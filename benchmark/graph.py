@@ -1,0 +1,208 @@
+"""Learn graphs whose truth is known, and compare with two published learners.
+
+    python benchmark/graph.py data FOLDER      # makes the data sets
+    /tmp/peers/bin/python benchmark/graph_peers.py FOLDER     # what the peers learn; see there
+    python benchmark/graph.py ours FOLDER      # what this package learns
+    python benchmark/graph.py score FOLDER     # prints the tables
+
+Graphs and series are those of Zheng et al. (2018): weights uniform on ±[0.5, 2], Gaussian noise of
+equal variance. Each data set comes as it is and standardised, because on the raw series the
+order of the variances alone tells much of the order of the causes (Reisach et al. 2021), which no
+client's spend does. Of standardised Gaussian series, directions within a Markov equivalence class
+cannot be known: no learner gets an SHD of zero there, and the F1 of the skeleton, which leaves
+directions out, tells more. A graph without edges has an SHD of the number of true edges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pymc_toolkit.simulate_graphs import simulate_dag, simulate_series
+
+KINDS = ("erdos_renyi", "scale_free")
+NODES, EDGES_PER_NODE, PERIODS, REPEATS = (10, 20), (1, 2, 4), (200, 1000), 5
+RAW, STANDARDISED = SCALES = ("raw", "standardised")
+OURS = "ours"
+METHODS = {"notears": "NOTEARS", "dagma": "DAGMA", OURS: "pymc_toolkit"}
+# Edges of the peers with smaller weights are dropped, as their papers do.
+THRESHOLD = 0.3
+SETTING = ["kind", "nodes", "edges per node", "periods"]
+FIGURES = ["SHD", "F1", "skeleton F1", "seconds"]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One graph and the series that it drives.
+
+    Parameters
+    ----------
+    kind : str
+    nodes, edges_per_node, periods : int
+    repeat : int
+        From 0.
+    seed : int
+        Of the graph; that of the series is the next one.
+    """
+
+    kind: str
+    nodes: int
+    edges_per_node: int
+    periods: int
+    repeat: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return f"{self.kind}-d{self.nodes}-k{self.edges_per_node}-n{self.periods}-r{self.repeat}"
+
+    def write(self, folder: Path) -> None:
+        """Simulate it and write the true weights and the series, raw and standardised."""
+        weights = simulate_dag(self.nodes, self.nodes * self.edges_per_node, self.kind, self.seed)
+        series = simulate_series(weights, self.periods, self.seed + 1)
+        standardised = (series - series.mean(axis=0)) / series.std(axis=0)
+        np.savez(
+            folder / f"{self.name}.npz", weights=weights, raw=series, standardised=standardised
+        )
+
+
+def data_sets() -> list[DataSet]:
+    """All data sets of the benchmark."""
+    settings = itertools.product(KINDS, NODES, EDGES_PER_NODE, PERIODS, range(REPEATS))
+    return [DataSet(*setting, seed=2 * i) for i, setting in enumerate(settings)]
+
+
+def learn_ours(series: np.ndarray, standardised: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Learn a graph with this package.
+
+    Parameters
+    ----------
+    series : ndarray of shape (period, node)
+    standardised : bool
+        Whether the columns were scaled to a standard deviation of one.
+
+    Returns
+    -------
+    graph : ndarray of shape (node, node)
+        Not zero where there is an edge from row to column: a DAG, or its weights.
+    probabilities : ndarray of shape (node, node) or None
+        Of each edge, if the learner gives them.
+    """
+    raise NotImplementedError("The learner of this package is not connected to the benchmark yet.")
+
+
+def run_ours(folder: Path) -> None:
+    """Learn from every data set with this package, and keep what the peers keep."""
+    (folder / OURS).mkdir(exist_ok=True)
+    for data_set, scale in itertools.product(data_sets(), SCALES):
+        with np.load(folder / "data" / f"{data_set.name}.npz") as arrays:
+            series = arrays[scale]
+        started = time.perf_counter()
+        graph, probabilities = learn_ours(series, scale == STANDARDISED)
+        kept = {"weights": graph, "seconds": np.array(time.perf_counter() - started)}
+        if probabilities is not None:
+            kept["probabilities"] = probabilities
+        np.savez(folder / OURS / f"{data_set.name}-{scale}.npz", **kept)
+
+
+def structural_hamming_distance(truth: np.ndarray, learnt: np.ndarray) -> int:
+    """Count the pairs of nodes whose edge is missing, too many or the wrong way round.
+
+    Parameters
+    ----------
+    truth, learnt : ndarray of bool, of shape (node, node)
+
+    Returns
+    -------
+    int
+        A reversed edge counts once.
+    """
+    differs = truth != learnt
+    return int(np.triu(differs | differs.T, k=1).sum())
+
+
+def f1(truth: np.ndarray, learnt: np.ndarray) -> float:
+    """Harmonic mean of precision and recall of directed edges."""
+    return float(2 * (truth & learnt).sum() / (truth.sum() + learnt.sum()))
+
+
+def scores(folder: Path) -> pd.DataFrame:
+    """Score every result that there is, one row each."""
+    rows = []
+    for data_set, scale, method in itertools.product(data_sets(), SCALES, METHODS):
+        path = folder / method / f"{data_set.name}-{scale}.npz"
+        if not path.exists():
+            continue
+        with np.load(folder / "data" / f"{data_set.name}.npz") as arrays:
+            truth = arrays["weights"] != 0
+        with np.load(path) as arrays:
+            weights, seconds = arrays["weights"], float(arrays["seconds"])
+        learnt = weights != 0 if method == OURS else np.abs(weights) >= THRESHOLD
+        setting = (data_set.kind, data_set.nodes, data_set.edges_per_node, data_set.periods)
+        rows.append(
+            {
+                **dict(zip(SETTING, setting, strict=True)),
+                "series": scale,
+                "method": METHODS[method],
+                "repeat": data_set.repeat,
+                "edges": int(truth.sum()),
+                "SHD": structural_hamming_distance(truth, learnt),
+                "F1": f1(truth, learnt),
+                "skeleton F1": f1(truth | truth.T, learnt | learnt.T),
+                "seconds": seconds,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def report(table: pd.DataFrame) -> str:
+    """Make the tables: all settings together, and each on its own."""
+    repeats = table.groupby([*SETTING, "series", "method"])["repeat"].nunique()
+    return (
+        f"Means over {repeats.min()} to {repeats.max()} data sets of each setting.\n\n"
+        f"{markdown(table, ['series', 'edges per node'])}\n\n"
+        f"{markdown(table, ['series', *SETTING])}"
+    )
+
+
+def markdown(table: pd.DataFrame, by: list[str]) -> str:
+    """Make a table of mean figures of every method, one row for each combination of columns."""
+    methods = list(dict.fromkeys(table["method"]))
+    heads = [f"{method} {figure}" for figure in FIGURES for method in methods]
+    lines = [
+        "| " + " | ".join([*by, "true edges", *heads]) + " |",
+        "|---" * (len(by) + 1 + len(heads)) + "|",
+    ]
+    for key, group in table.groupby(by, sort=False):
+        means = group.groupby("method")[FIGURES].mean().reindex(methods)
+        cells = [f"{means.loc[method, name]:.2f}" for name in FIGURES for method in methods]
+        row = [*map(str, key), f"{group['edges'].mean():.0f}", *cells]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Do one step of the benchmark."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("step", choices=("data", OURS, "score"))
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    if options.step == "data":
+        (options.folder / "data").mkdir(parents=True, exist_ok=True)
+        for data_set in data_sets():
+            data_set.write(options.folder / "data")
+    elif options.step == OURS:
+        run_ours(options.folder)
+    else:
+        print(report(scores(options.folder)))
+
+
+if __name__ == "__main__":
+    main()
