@@ -24,6 +24,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pymc_toolkit.channel_graph.dags import most_probable_dag
+from pymc_toolkit.channel_graph.learn import draw_graphs
+from pymc_toolkit.components.channel_dag import EQUAL, GAUSSIAN, ChannelDag
 from pymc_toolkit.simulate_graphs import simulate_dag, simulate_series
 
 KINDS = ("erdos_renyi", "scale_free")
@@ -95,7 +98,13 @@ def learn_ours(series: np.ndarray, standardised: bool) -> tuple[np.ndarray, np.n
     probabilities : ndarray of shape (node, node) or None
         Of each edge, if the learner gives them.
     """
-    raise NotImplementedError("The learner of this package is not connected to the benchmark yet.")
+    # Raw series have noise of equal variance, as the peers' losses assume; standardised ones do not.
+    dag = ChannelDag(
+        noise=GAUSSIAN if standardised else EQUAL, lags=0, threshold=0, max_parents=series.shape[1]
+    )
+    names = [f"node {i}" for i in range(series.shape[1])]
+    probabilities = (draw_graphs(series, names, dag).now != 0).mean(axis=0)
+    return most_probable_dag(probabilities), probabilities
 
 
 def run_ours(folder: Path) -> None:

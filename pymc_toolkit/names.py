@@ -27,7 +27,6 @@ DAG_ADJACENCY = "dag_adjacency"
 DAG_LAGGED = "dag_lagged"
 DAG_WEIGHTS = "dag_weights"
 DAG_MIX = "dag_mix"
-DAG_NOISE = "dag_noise"
 
 # Variables of a client's data set, in original units.
 DATA_VARIABLES: Mapping[str, str] = {
@@ -61,7 +60,6 @@ POSTERIOR_VARIABLES: Mapping[str, str] = {
     "edge (lag, channel, effect).",
     DAG_WEIGHTS: "Weights of the edges that were sampled with the response (edge).",
     DAG_MIX: "Share of a channel's input that is what its causes lead one to expect (channel).",
-    DAG_NOISE: "Standard deviation of what causes leave of a channel's spend (channel).",
 }
 
 # What a decomposition of the expected target holds, in the target's unit. They add up to "fitted".

@@ -16,7 +16,7 @@ from pymc_toolkit.components.time_varying import SPECTRAL_DENSITIES
 from pymc_toolkit.exceptions import DataWarning, PriorError, warn_user
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
-from pymc_toolkit.names import CHANGEPOINT, CONTROL, DAG_MIX, DAG_NOISE, FOURIER_MODE
+from pymc_toolkit.names import CHANGEPOINT, CONTROL, DAG_MIX, FOURIER_MODE
 from pymc_toolkit.priors import (
     INTERCEPT_TVP,
     MEDIA_TVP,
@@ -78,7 +78,7 @@ def checked_overrides(
     supports: dict[str, Support] = {
         name: parameter.support for name, parameter in component_parameters(spec).items()
     }
-    supports |= {DAG_MIX: "unit", DAG_NOISE: "positive"}
+    supports |= {DAG_MIX: "unit"}
     checked: dict[str, PlainPrior] = {}
     for name, given in overrides.items():
         _check_name(name, defaults)

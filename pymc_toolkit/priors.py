@@ -22,7 +22,6 @@ from pymc_toolkit.names import (
     CHANNEL,
     CONTROL,
     DAG_MIX,
-    DAG_NOISE,
     DAG_WEIGHTS,
     EDGE,
     FOURIER_MODE,
@@ -41,7 +40,6 @@ SMOOTH_PRIORS = {MEDIA_MULTIPLIER: MEDIA_TVP, INTERCEPT_MULTIPLIER: INTERCEPT_TV
 DAG_PRIORS: Mapping[str, PlainPrior] = {
     DAG_WEIGHTS: {"dist": "Laplace", "kwargs": {"mu": 0, "b": 0.5}, "dims": [EDGE]},
     DAG_MIX: {"dist": "Beta", "kwargs": {"alpha": 1, "beta": 9}, "dims": [CHANNEL]},
-    DAG_NOISE: {"dist": "HalfNormal", "kwargs": {"sigma": 1}, "dims": [CHANNEL]},
 }
 
 

@@ -10,6 +10,9 @@ from pymc_toolkit.arrays import Array
 from pymc_toolkit.channel_graph.dags import most_probable_dag
 from pymc_toolkit.channel_graph.learn import GraphDraws
 
+# Prior of the variance of what causes leave of a channel, an inverse gamma: what it is worth in
+# periods, and its sum of squares.
+_PRIOR_PERIODS, PRIOR_SQUARES = 2.0, 1.0
 # Edges that are less probable are left out of what is sampled.
 _LEAST = 0.1
 _LIKELY = 0.5
@@ -51,6 +54,14 @@ class Candidates:
     periods: Array
 
     @property
+    def exponent(self) -> Array:
+        """Power of a channel's residual sum of squares in the likelihood, its variance integrated.
+
+        Of shape (channel,); zero for a channel without candidates.
+        """
+        return np.where(self.periods > 0, 0.5 * (self.periods + _PRIOR_PERIODS), 0.0)
+
+    @property
     def count(self) -> int:
         """Number of edges."""
         return int(self.cause.size)
@@ -66,6 +77,10 @@ class Candidates:
 def candidate_edges(drawn: GraphDraws) -> Candidates:
     """Edges that a posterior over graphs does not rule out.
 
+    Of an edge and the same one turned round only the likelier is taken. Both would explain the same
+    correlation, and a sampler that is at the one cannot get to the other. Longer cycles remain
+    possible.
+
     Parameters
     ----------
     drawn : GraphDraws
@@ -80,13 +95,18 @@ def candidate_edges(drawn: GraphDraws) -> Candidates:
     # A parent's past comes with it: no edge of its own.
     before = (drawn.before != 0) & ~now[:, None] & ~np.eye(n, dtype=bool)
     probability = np.concatenate([now[:, None], before], axis=1).mean(axis=0)
+    graph = most_probable_dag(probability[0])
+    # Where both are as probable, that of the graph.
+    preferred = probability[0] + 1e-9 * graph
+    probability[0] *= preferred > preferred.T
     # A lagged cause that is one of the same period too, in other draws, is that.
-    probability[1:] *= probability[0] < _LEAST
+    linked = np.maximum(probability[0], probability[0].T) >= _LEAST
+    probability[1:] *= ~linked
     strongest = np.argsort(-probability, axis=None, kind="stable")[: _MOST_A_CHANNEL * n]
     strongest = strongest[probability.ravel()[strongest] >= _LEAST]
     lag, cause, effect = np.unravel_index(strongest, probability.shape)
     likely = probability > _LIKELY
-    likely[0] = most_probable_dag(probability[0])
+    likely[0] = graph
     return _with_sums(drawn, cause, effect, lag, likely[lag, cause, effect])
 
 

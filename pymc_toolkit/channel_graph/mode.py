@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from pymc_toolkit.arrays import Array
-from pymc_toolkit.channel_graph.candidates import Candidates
+from pymc_toolkit.channel_graph.candidates import PRIOR_SQUARES, Candidates
 from pymc_toolkit.components.channel_dag import acyclicity
 
 logger = logging.getLogger(__name__)
@@ -53,8 +53,7 @@ def find_penalty(candidates: Candidates, kind: str, scale: float) -> Penalty:
 
     First the mode without it, then again and again with ``alpha`` raised by ``rho * h``, and
     ``rho`` tenfold where ``h`` did not fall to a quarter [1]_. Each search starts at the weights of
-    the most probable graph: where data cannot tell a direction, the mode without a penalty lies
-    exactly between the two, and would stay there.
+    the most probable graph.
 
     Parameters
     ----------
@@ -114,13 +113,13 @@ def _mode(
 
 
 def _misfit(candidates: Candidates, weights: Array) -> tuple[float, Array]:
-    """Minus the log-likelihood at the best noise, and its slope."""
+    """Minus the log-likelihood, and its slope."""
     effect, n = candidates.effect, candidates.size.size
     product = candidates.gram @ weights
     left = candidates.size + np.bincount(effect, weights * (product - 2 * candidates.cross), n)
-    there = candidates.periods > 0
-    value = 0.5 * float((candidates.periods[there] * np.log(left[there])).sum())
-    slope = candidates.periods[effect] / left[effect] * (product - candidates.cross)
+    left += PRIOR_SQUARES
+    value = float((candidates.exponent * np.log(left)).sum())
+    slope = (2 * candidates.exponent / left)[effect] * (product - candidates.cross)
     return value, slope
 
 

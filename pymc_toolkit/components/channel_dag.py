@@ -87,7 +87,7 @@ class ChannelDag:
     order: tuple[tuple[str, ...], ...] = ()
     lags: int = 1
     noise: str = NON_GAUSSIAN
-    max_parents: int = 4
+    max_parents: int = 5
 
     def __post_init__(self) -> None:
         _check_choice("mode", self.mode, MODES)

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.arrays import Array
-from pymc_toolkit.channel_graph.candidates import Candidates
+from pymc_toolkit.channel_graph.candidates import PRIOR_SQUARES, Candidates
 from pymc_toolkit.channel_graph.learn import GraphDraws, draw_graphs
 from pymc_toolkit.channel_graph.mode import find_penalty
 from pymc_toolkit.components.channel_dag import NOTEARS, ChannelDag
@@ -28,7 +28,6 @@ from pymc_toolkit.names import (
     DAG_ADJACENCY,
     DAG_LAGGED,
     DAG_MIX,
-    DAG_NOISE,
     DAG_WEIGHTS,
     DATE,
     EDGE,
@@ -40,6 +39,8 @@ from pymc_toolkit.priors import PlainPrior, resolve
 
 # Posterior draws share so many graphs, each several times where there are more draws.
 _GRAPHS = 1000
+# Room for edges comes in so many at a time.
+_ROOM = 4
 # Where the weights are sampled from: the mode that the penalty was found at.
 DAG_START = "dag_start"
 NOTEARS_PENALTY = "notears_penalty"
@@ -71,12 +72,11 @@ def learn_graph(data: ModelData, spec: ModelSpec, seed: int) -> GraphDraws:
 
 
 def edge_slots(candidates: Candidates) -> int:
-    """Number of weights that a graph has room for: a multiple of the number of channels.
+    """Number of weights that a graph has room for.
 
-    So that windows of one client, whose candidates differ by a few, share a compilation.
+    A few more than there are candidates, so that windows of one client share a compilation.
     """
-    channels = candidates.size.size
-    return -(-candidates.count // channels) * channels
+    return -(-candidates.count // _ROOM) * _ROOM
 
 
 def dag_data(
@@ -111,7 +111,7 @@ def dag_data(
         "dag_cross": ((EDGE,), cross),
         "dag_gram": ((EDGE, EDGE), gram),
         "dag_size": ((CHANNEL,), candidates.size),
-        "dag_periods": ((CHANNEL,), candidates.periods),
+        "dag_exponent": ((CHANNEL,), candidates.exponent),
         "dag_driven": ((CHANNEL,), (effect.sum(axis=0) > 0).astype(float)),
         DAG_START: ((EDGE,), mode),
         "dag_alpha": ((), np.array(penalty.alpha)),
@@ -155,16 +155,15 @@ def add_channel_dag(
     from pymc_toolkit.engines.bayesian.acyclic_op import penalised
 
     weights = make.vector(DAG_WEIGHTS, priors[DAG_WEIGHTS], EDGE)
-    noise = make.vector(DAG_NOISE, priors[DAG_NOISE], CHANNEL)
     mix = make.vector(DAG_MIX, priors[DAG_MIX], CHANNEL) * data["dag_driven"]
     to_effect = weights[:, None] * data["dag_effect"]
     # Residual sum of squares of each channel given its causes.
     left = data["dag_size"] + (
         to_effect * (pt.dot(data["dag_gram"], to_effect) - 2.0 * data["dag_cross"][:, None])
     ).sum(axis=0)
+    # With the variance integrated out: nothing else asks for it.
     pm.Potential(
-        "dag_likelihood",
-        -(data["dag_periods"] * pt.log(noise)).sum() - 0.5 * (left / noise**2).sum(),
+        "dag_likelihood", -(data["dag_exponent"] * pt.log(left + PRIOR_SQUARES)).sum()
     )
     if _dag(spec).mode == NOTEARS:
         h = penalised(pt.dot(data["dag_cause"].T, to_effect), _dag(spec).acyclicity)
