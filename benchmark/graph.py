@@ -98,7 +98,7 @@ def learn_ours(series: np.ndarray, standardised: bool) -> tuple[np.ndarray, np.n
     probabilities : ndarray of shape (node, node) or None
         Of each edge, if the learner gives them.
     """
-    # Raw series have noise of equal variance, as the peers' losses assume; standardised ones do not.
+    # Raw series have noise of equal variance, as the peers' losses assume; standardised ones not.
     dag = ChannelDag(
         noise=GAUSSIAN if standardised else EQUAL, lags=0, threshold=0, max_parents=series.shape[1]
     )

@@ -78,6 +78,8 @@ def has_own_meaning(variable: str) -> bool:
     return not variable.endswith("_hsgp_coefs_offset")
 
 
+# What a model with a channel graph has beside any other.
+DAG_VARIABLES = (DAG_ADJACENCY, DAG_LAGGED, DAG_WEIGHTS, DAG_MIX)
 # Drawn as whole graphs, independently of each other and not by chains.
 GRAPH_VARIABLES = (DAG_ADJACENCY, DAG_LAGGED)
 

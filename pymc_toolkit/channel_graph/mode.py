@@ -117,9 +117,9 @@ def _misfit(candidates: Candidates, weights: Array) -> tuple[float, Array]:
     effect, n = candidates.effect, candidates.size.size
     product = candidates.gram @ weights
     left = candidates.size + np.bincount(effect, weights * (product - 2 * candidates.cross), n)
-    left += PRIOR_SQUARES
-    value = float((candidates.exponent * np.log(left)).sum())
-    slope = (2 * candidates.exponent / left)[effect] * (product - candidates.cross)
+    value = float((candidates.exponent * np.log(left + PRIOR_SQUARES)).sum())
+    power = 2 * candidates.exponent / (left + PRIOR_SQUARES)
+    slope = power[effect] * (product - candidates.cross)
     return value, slope
 
 

@@ -25,6 +25,7 @@ from pymc_toolkit.fleets.disturbances import (
     SEED,
     StabilityPlan,
 )
+from pymc_toolkit.fleets.graph_truths import EDGE_COLUMNS, edge_returns
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.fleets.judge import judge_convergence_of
 from pymc_toolkit.fleets.member import Member
@@ -72,14 +73,17 @@ class StabilityFleet(FleetResult):
         Returns
         -------
         dict
-            ``members``, and ``change`` by kind: the value and the threshold.
+            ``members``, and ``change`` by kind: the value and the threshold; ``channel_graph``, how
+            often each edge returned, where the model has any.
         """
         table = self.tests() if self.reference else pd.DataFrame()
         change = {
             kind: {"value": row["value"], row["threshold_name"]: row["threshold"]}
             for kind, row in table.iterrows()
         }
-        return {"members": super().summary(), "change": change}
+        edges = self.edges().to_dict("records")
+        graph = {"channel_graph": edges} if edges else {}
+        return {"members": super().summary(), "change": change, **graph}
 
     @computed_once
     def drift(self) -> pd.DataFrame:
@@ -128,6 +132,29 @@ class StabilityFleet(FleetResult):
             }
         columns = ["value", "threshold", "threshold_name", "members"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+    @computed_once
+    def edges(self) -> pd.DataFrame:
+        """How often each edge between channels is found again.
+
+        The placebo's members, in which one channel is shuffled, are left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``cause, effect, probability`` (in the reference), ``returned`` (share of the members
+            whose graph has it) and ``turned`` (share whose graph has it the other way round).
+            Without rows for a model without a channel graph.
+        """
+        base = self.reference
+        if base is None or base.job.spec.channel_dag is None:
+            return pd.DataFrame(columns=EDGE_COLUMNS)
+        others = {
+            member.name: member.fit
+            for member in self.finished
+            if member.job.about["kind"] not in (REFERENCE, PLACEBO)
+        }
+        return edge_returns(others, base.fit)
 
     @property
     def reference(self) -> Member | None:

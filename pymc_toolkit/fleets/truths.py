@@ -9,6 +9,7 @@ from pymc_toolkit.components.uplift_tests import BOUND, ROBUST, ROBUST_NU, Uplif
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import NotFittedError
+from pymc_toolkit.fleets.graph_truths import with_known_graph
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.names import SAMPLE
 from pymc_toolkit.uplift_windows import with_effects
@@ -16,8 +17,10 @@ from pymc_toolkit.uplift_windows import with_effects
 PRIOR, POSTERIOR = "prior", "posterior"
 
 
-def known_truths(subject: Subject, source: str, draws: int, seed: int) -> Fit:
-    """A fit whose posterior are the true parameters, one draw a simulation.
+def known_truths(subject: Subject, source: str, draws: int, seed: int) -> list[Fit]:
+    """Fits whose posterior is one draw, the true parameters: one fit a simulation.
+
+    Where channels drive each other each simulation has a graph and spend of its own.
 
     Parameters
     ----------
@@ -29,7 +32,7 @@ def known_truths(subject: Subject, source: str, draws: int, seed: int) -> Fit:
 
     Returns
     -------
-    Fit
+    list of Fit
 
     Raises
     ------
@@ -47,44 +50,45 @@ def known_truths(subject: Subject, source: str, draws: int, seed: int) -> Fit:
         )
     else:
         parameters, training = _thinned(subject.fit.posterior, draws, seed), subject.fit.training
-    groups = xr.DataTree.from_dict({"posterior": parameters})
-    return Fit(subject.engine, subject.spec, subject.sampling, training, groups)
+    rng = np.random.default_rng([seed, 1])
+    fits = []
+    for number in range(draws):
+        one = parameters.isel(draw=[number]).assign_coords(draw=[0])
+        data = training
+        if subject.spec.channel_dag:
+            one, data = with_known_graph(one, training, subject.spec.channel_dag, rng)
+        groups = xr.DataTree.from_dict({"posterior": one})
+        fits.append(Fit(subject.engine, subject.spec, subject.sampling, data, groups))
+    return fits
 
 
-def simulated_experiments(known: Fit, count: int, seed: int) -> list[tuple[UpliftTest, ...]]:
-    """The client's experiments as each simulation would have measured them.
+def simulated_experiments(known: Fit, rng: np.random.Generator) -> tuple[UpliftTest, ...]:
+    """The client's experiments as a simulation would have measured them.
 
     Bounds are beliefs about the client, which a simulated truth need not share: they are left out.
 
     Parameters
     ----------
     known : Fit
-        From :func:`known_truths`.
-    count : int
-        Number of simulations.
-    seed : int
+        One of :func:`known_truths`.
+    rng : numpy.random.Generator
 
     Returns
     -------
-    list of tuple of UpliftTest
-        By simulation.
+    tuple of UpliftTest
     """
     tests = tuple(test for test in known.spec.uplift_tests if test.kind != BOUND)
     effects = get_engine(known.engine).uplift_effects(known, tests)
     scale = float(known.training.scale("target"))
-    rng = np.random.default_rng([seed, len(tests)])
-    simulated = []
-    for i in range(count):
-        measured = {}
-        for position, (test, modelled) in enumerate(zip(tests, effects, strict=True)):
-            errors = (
-                rng.standard_t(ROBUST_NU, len(test.effects))
-                if test.kind == ROBUST
-                else rng.standard_normal(len(test.effects))
-            )
-            measured[position] = modelled[0, i] * scale + errors * np.array(test.sigmas)
-        simulated.append(with_effects(tests, measured))
-    return simulated
+    measured = {}
+    for position, (test, modelled) in enumerate(zip(tests, effects, strict=True)):
+        errors = (
+            rng.standard_t(ROBUST_NU, len(test.effects))
+            if test.kind == ROBUST
+            else rng.standard_normal(len(test.effects))
+        )
+        measured[position] = modelled[0, 0] * scale + errors * np.array(test.sigmas)
+    return with_effects(tests, measured)
 
 
 def _thinned(posterior: xr.Dataset, draws: int, seed: int) -> xr.Dataset:

@@ -17,6 +17,7 @@ from pymc_toolkit.arrays import Array
 from pymc_toolkit.channel_graph.candidates import PRIOR_SQUARES, Candidates
 from pymc_toolkit.channel_graph.learn import GraphDraws, draw_graphs
 from pymc_toolkit.channel_graph.mode import find_penalty
+from pymc_toolkit.channel_graph.series import graph_series
 from pymc_toolkit.components.channel_dag import NOTEARS, ChannelDag
 from pymc_toolkit.components.time_varying import elapsed_share, fourier_modes, trend_basis
 from pymc_toolkit.exceptions import ChannelGraphError
@@ -62,13 +63,25 @@ def learn_graph(data: ModelData, spec: ModelSpec, seed: int) -> GraphDraws:
     -------
     GraphDraws
     """
+    media, common = _series(data, spec)
+    return draw_graphs(media, data.channels, _dag(spec), _GRAPHS, seed, common)
+
+
+def check_graph(data: ModelData, spec: ModelSpec) -> None:
+    """Refuse series that no graph can be learnt from."""
+    media, common = _series(data, spec)
+    graph_series(media, data.channels, common, _dag(spec))
+
+
+def _series(data: ModelData, spec: ModelSpec) -> tuple[Array, Array]:
+    """What channels spent, and what may move several of them at once."""
     media = data.scaled("media").transpose(DATE, CHANNEL).values
     common = [data.scaled("controls").transpose(DATE, CONTROL).values]
     if spec.yearly_seasonality:
         common.append(fourier_modes(data.dates, spec.yearly_seasonality))
     if spec.trend:
         common.append(trend_basis(elapsed_share(data.dates, data.n_periods), spec.trend))
-    return draw_graphs(media, data.channels, _dag(spec), _GRAPHS, seed, np.hstack(common))
+    return media, np.hstack(common)
 
 
 def edge_slots(candidates: Candidates) -> int:
@@ -162,9 +175,7 @@ def add_channel_dag(
         to_effect * (pt.dot(data["dag_gram"], to_effect) - 2.0 * data["dag_cross"][:, None])
     ).sum(axis=0)
     # With the variance integrated out: nothing else asks for it.
-    pm.Potential(
-        "dag_likelihood", -(data["dag_exponent"] * pt.log(left + PRIOR_SQUARES)).sum()
-    )
+    pm.Potential("dag_likelihood", -(data["dag_exponent"] * pt.log(left + PRIOR_SQUARES)).sum())
     if _dag(spec).mode == NOTEARS:
         h = penalised(pt.dot(data["dag_cause"].T, to_effect), _dag(spec).acyclicity)
         pm.Potential(NOTEARS_PENALTY, -(data["dag_alpha"] * h + 0.5 * data["dag_rho"] * h**2))

@@ -14,7 +14,13 @@ from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.dates import season_length
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.bayesian.compiled import compiled_model
-from pymc_toolkit.engines.bayesian.dag import dag_data, edge_slots, learn_graph, with_graph
+from pymc_toolkit.engines.bayesian.dag import (
+    check_graph,
+    dag_data,
+    edge_slots,
+    learn_graph,
+    with_graph,
+)
 from pymc_toolkit.engines.bayesian.decompose import decompose, respond, time_multipliers
 from pymc_toolkit.engines.bayesian.graph import Structure, graph_data
 from pymc_toolkit.engines.bayesian.sampling import sample, with_labels
@@ -27,6 +33,7 @@ from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import (
     CHANNEL,
     CONTROL,
+    DAG_WEIGHTS,
     DATE,
     INTERCEPT_MULTIPLIER,
     MEDIA_MULTIPLIER,
@@ -66,6 +73,7 @@ class BayesianEngine:
         check_uplift_tests(spec.uplift_tests, data)
         if spec.channel_dag:
             spec.channel_dag.check_channels(data.channels)
+            check_graph(data, spec)
         harmonics = season_length(data.frequency) // 2
         if spec.yearly_seasonality and spec.yearly_seasonality > harmonics:
             raise SpecificationError(
@@ -166,6 +174,9 @@ class BayesianEngine:
         rng = np.random.default_rng(seed)
         variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
         for name, prior in _by_variable(priors).items():
+            if name == DAG_WEIGHTS:
+                # Of which edges is up to the data.
+                continue
             dims = prior_dims(prior)
             width = sizes[dims[0]] if dims else 1
             drawn = draw_prior(name, prior, width, draws, rng)
