@@ -6,6 +6,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.logging import RichHandler
@@ -62,7 +63,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     return options
 
 
-def model_of(options: argparse.Namespace) -> PymcModel:
+def model_of(options: argparse.Namespace, **more: Any) -> PymcModel:
     """The model of the user guide, of the client named."""
     return PymcModel(
         client_data=pd.read_csv(options.data),
@@ -78,6 +79,7 @@ def model_of(options: argparse.Namespace) -> PymcModel:
         random_seed=options.seed,
         cost_per_unit=dict.fromkeys(options.organic),
         target_is_money=not options.target_is_no_money,
+        **more,
     )
 
 

@@ -21,6 +21,7 @@ from pymc_toolkit.exceptions import ConvergenceWarning
 from pymc_toolkit.fleets.recovery import RecoveryFleet
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.simulate import simulate_client
+from pymc_toolkit.simulate_graphs import simulate_driven_client
 
 TRAINED_ON = 52
 
@@ -113,6 +114,24 @@ def fitted_otherwise() -> Fitted:
         trend=3,
         model_priors={"likelihood": likelihood},
     )
+
+
+@pytest.fixture(scope="session")
+def driven() -> PymcModel:
+    """A model with a channel graph, of a client whose TV makes people search. Do not refit it."""
+    client = simulate_driven_client(n_periods=104, seed=3)
+    model = PymcModel(
+        client.data,
+        client.target_name,
+        client.date_column,
+        client.channel_names,
+        client.control_names,
+        dag_mode="notears",
+        random_seed=3,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(draws=200, tune=300, chains=2, progressbar=False)
 
 
 @pytest.fixture(scope="session")

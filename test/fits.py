@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.engines.bayesian.decompose import time_multipliers
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine, _constant_groups
@@ -16,7 +17,19 @@ from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.fleets.runner import Running
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
-from pymc_toolkit.names import CHANNEL, CONTROL, DATE, SAMPLE
+from pymc_toolkit.names import (
+    CHANNEL,
+    CONTROL,
+    DAG_ADJACENCY,
+    DAG_LAGGED,
+    DAG_MIX,
+    DAG_WEIGHTS,
+    DATE,
+    EDGE,
+    EFFECT,
+    LAG,
+    SAMPLE,
+)
 from pymc_toolkit.priors import (
     INTERCEPT_TVP,
     MEDIA_TVP,
@@ -95,6 +108,11 @@ def fake_posterior(
             put(f"{process}_raw_hsgp_coefs_offset", -1.5, 1.5, f"{process}_raw_m", basis)
     coords: dict[str, Any] = {"chain": range(chains), "draw": range(draws)}
     coords[CHANNEL] = data.channels
+    if spec.channel_dag:
+        put(DAG_MIX, 0.0, 0.2, CHANNEL, n_channels)
+        graph, ends = fake_graph(spec.channel_dag, data.channels, (chains, draws), rng)
+        values |= graph
+        coords |= {EFFECT: data.channels, **ends}
     if n_controls:
         coords[CONTROL] = data.controls
     posterior = xr.Dataset(values, coords=coords)
@@ -104,6 +122,30 @@ def fake_posterior(
             drawn, dims=(*SAMPLE, DATE), coords={DATE: data.dataset[DATE]}
         )
     return posterior
+
+
+def fake_graph(
+    dag: ChannelDag, channels: list[str], shape: tuple[int, int], rng: np.random.Generator
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw a graph's variables, every other draw with its first edge, and the ends of two edges."""
+    n, allowed = len(channels), dag.allowed(channels)
+    # Forward in the order of the channels, and what is required.
+    there = np.triu(allowed) | dag.needed(channels)
+    now = rng.uniform(0.2, 0.6, (*shape, n, n)) * there
+    now[..., ::2, :, :] *= dag.needed(channels)
+    before = rng.uniform(-0.1, 0.3, (*shape, dag.lags, n, n)) * (allowed | np.eye(n, dtype=bool))
+    variables = {
+        DAG_ADJACENCY: ((*SAMPLE, CHANNEL, EFFECT), now),
+        DAG_WEIGHTS: ((*SAMPLE, EDGE), rng.uniform(-0.3, 0.6, (*shape, 2))),
+    }
+    if dag.lags:
+        variables[DAG_LAGGED] = ((*SAMPLE, LAG, CHANNEL, EFFECT), before)
+    ends = {
+        "edge_cause": (EDGE, np.array([0, n - 1])),
+        "edge_effect": (EDGE, np.array([1, 0])),
+        "edge_lag": (EDGE, np.array([0, min(1, dag.lags)])),
+    }
+    return variables, ends
 
 
 def fake_fit(

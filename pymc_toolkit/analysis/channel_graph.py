@@ -94,7 +94,8 @@ class ChannelGraph:
             other way round, of the same period), ``weight, ci_low, ci_high`` (standard deviations
             per standard deviation, where there is an edge), ``spend`` (of the effect per unit of
             spend of the cause), ``in_graph`` and ``direction``: ``clear``, ``known`` (from what was
-            required, forbidden or ordered) or ``not identifiable``.
+            required, forbidden or ordered) or ``not identifiable``; empty for an edge that is not
+            of the graph.
         """
         directions, rows = self.directions, []
         for lag, cause, effect in np.argwhere(self.probability > 0):
@@ -117,7 +118,7 @@ class ChannelGraph:
                     "ci_high": self.high[lag, cause, effect],
                     "spend": self.weight[lag, cause, effect] * self.unit[cause, effect],
                     "in_graph": in_graph,
-                    "direction": CLEAR if lag else directions[cause, effect] or UNKNOWN,
+                    "direction": CLEAR if lag else directions[cause, effect],
                 }
             )
         table = pd.DataFrame(rows, columns=_COLUMNS)

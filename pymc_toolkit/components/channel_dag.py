@@ -136,7 +136,8 @@ class ChannelDag:
         for later, group in enumerate(groups):
             for earlier in groups[:later]:
                 allowed[np.ix_([place[a] for a in group], [place[b] for b in earlier])] = False
-        for cause, effect in self.forbidden:
+        # Turned round, a required edge would be a cycle with itself.
+        for cause, effect in (*self.forbidden, *(edge[::-1] for edge in self.required)):
             allowed[place[cause], place[effect]] = False
         return allowed
 

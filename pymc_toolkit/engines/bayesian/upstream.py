@@ -146,6 +146,7 @@ class _Responses:
     parameters: dict[str, Array]
     blend: Blend | None
     multiplier: Array | None
+    exposure: Array
     carried: Array
 
     @classmethod
@@ -168,15 +169,18 @@ class _Responses:
             {name: _in_one_row(values) for name, values in parameters.items()},
             blend.in_one_row() if blend else None,
             None if multiplier is None else _in_one_row(multiplier),
+            data.scaled("media").transpose(DATE, CHANNEL).values,
             _in_one_row(carried),
         )
 
     def lost(self, rows: Array, part: Array, effect: int) -> Array:
         """What a channel would earn less without a part of all spend, of shape (row, date)."""
         chosen = slice(effect, effect + 1)
-        lost_input = self.blend.at(rows)(part) if self.blend else part
+        # No one spends less than nothing.
+        kept = np.maximum(self.exposure - part, 0.0)
+        kept_input = self.blend.at(rows)(kept) if self.blend else kept
         before = self.carried[rows][..., chosen]
-        after = before - carry_over(lost_input[..., chosen], self.kernel[rows][:, chosen])
+        after = carry_over(kept_input[..., chosen], self.kernel[rows][:, chosen])
         curve = self.spec.saturation_component
         values = {name: v[rows, None, chosen] for name, v in self.parameters.items()}
         difference = curve.response(np.maximum(before, 0.0), **values) - curve.response(
