@@ -1,4 +1,4 @@
-"""What TV really returned where it makes people search: a plain model, and one with a channel graph.
+"""What TV returned where it makes people search: a plain model beside one with a channel graph.
 
     python benchmark/driven_client.py                 # 20 clients
     python benchmark/driven_client.py --clients 5
@@ -68,8 +68,8 @@ def report(table: pd.DataFrame) -> str:
         )
     found = table.dropna(subset="edge").drop_duplicates("client")["edge"]
     lines.append(
-        f"\nProbability of the edge from {CAUSE} to {EFFECT}: median {found.median():.2f}, smallest "
-        f"{found.min():.2f}. Largest R-hat {table['r_hat'].max():.3f}."
+        f"\nProbability of the edge from {CAUSE} to {EFFECT}: median {found.median():.2f}, "
+        f"smallest {found.min():.2f}. Largest R-hat {table['r_hat'].max():.3f}."
     )
     return "\n".join(lines)
 
