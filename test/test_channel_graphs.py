@@ -690,6 +690,20 @@ class TestLearning:
         others = [0, 2, 3, 4]
         np.testing.assert_array_equal(drawn.now[np.ix_(range(400), others, others)], alone.now)
 
+    @pytest.mark.parametrize("lags", [0, 2])
+    @pytest.mark.parametrize("varying", [0, 1])
+    def test_without_two_channels_that_vary_there_are_no_edges(
+        self, varying: int, lags: int
+    ) -> None:
+        series = np.full((60, 3), 0.1)
+        series[:, :varying] = SKEWED[:60, :varying]
+        drawn = learnt(series, ChannelDag(lags=lags), draws=7)
+        assert drawn.now.shape == (7, 3, 3)
+        assert drawn.before.shape == (7, lags, 3, 3)
+        assert not drawn.now.any()
+        assert not drawn.before[:, :, ~np.eye(3, dtype=bool)].any()
+        assert candidate_edges(drawn).count == 0
+
     @pytest.mark.parametrize(
         ("series", "dag", "message"),
         [

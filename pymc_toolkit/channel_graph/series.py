@@ -36,6 +36,8 @@ class GraphSeries:
     news : ndarray of shape (period, channel)
         What the past of all channels leaves of ``now``: in the units that were given if noise is
         equal, else of standard deviation 1.
+    lags : int
+        Number of lags of ``past``.
     periods : int
         What ``news`` are worth: periods less what was fitted.
     """
@@ -46,6 +48,7 @@ class GraphSeries:
     now: Array
     past: Array
     news: Array
+    lags: int
     periods: int
 
 
@@ -91,7 +94,7 @@ def graph_series(
     news = _rest(now, before)
     _check_different(news, labels)
     news = news * spread if dag.noise == EQUAL else news / news.std(axis=0)
-    return GraphSeries(labels, place, spread, now, before, news, int(periods))
+    return GraphSeries(labels, place, spread, now, before, news, lags, int(periods))
 
 
 def _rest(series: Array, causes: Array) -> Array:
