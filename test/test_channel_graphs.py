@@ -656,6 +656,8 @@ class TestLearning:
         series = linear(3, CHAIN, 120, "exponential", seed=2)
         before = learnt(series, dag)
         after = learnt(series * [5.0, 0.01, 3000.0], dag)
+        same_unit = learnt(series * 1e-6, dag)
+        assert np.abs(frequency(same_unit) - frequency(before)).max() < 0.01
         moved = np.abs(frequency(after) - frequency(before)).max()
         assert moved > 0.5 if noise == "equal" else moved < 0.01
         np.testing.assert_allclose(after.spread, before.spread * [5.0, 0.01, 3000.0])
