@@ -953,6 +953,17 @@ class TestMode:
         assert not still.all()
 
     @pytest.mark.parametrize("kind", ACYCLICITIES)
+    def test_rounding_errors_are_no_cycle(self, kind: str) -> None:
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            series = standard(rng.normal(size=(60, 8)) @ (np.eye(8) + rng.normal(0, 0.5, (8, 8))))
+            order = rng.permutation(8)
+            edges = list(combinations(order, 2))
+            candidates = all_candidates(series, edges, [True] * len(edges))
+            found = find_penalty(candidates, kind, 0.5)
+            assert (found.alpha, found.rho, found.h) == (0.0, 0.0, 0.0)
+
+    @pytest.mark.parametrize("kind", ACYCLICITIES)
     def test_lagged_edges_make_no_cycle(self, kind: str) -> None:
         candidates = all_candidates(COMPLETE[:, :2], BOTH_WAYS, [True, True])
         lagged = replace(candidates, lag=np.array([0, 1]))
