@@ -326,3 +326,12 @@ class TestMeasures:
         # Every walk once round adds its gain to the trace, divided by the factorial of its length.
         least = 0.4 ** (2 * len(nodes)) / np.prod(np.arange(1, len(nodes) + 1))
         assert MEASURES[kind](weights) > 0.99 * least - 1e-13
+
+    @pytest.mark.parametrize("kind", ACYCLICITIES)
+    @pytest.mark.parametrize("weight", [60.0, 1e100, 1e200, np.inf, np.nan])
+    @pytest.mark.filterwarnings("error")
+    def test_what_no_number_can_hold_is_infinite(self, weight: float, kind: str) -> None:
+        """A line search may try such weights: no error, and no warning for a user to see."""
+        value, gradient = acyclicity(np.array([[0.0, weight], [weight, 0.0]]), kind)
+        assert value == np.inf
+        assert np.isnan(gradient).all()

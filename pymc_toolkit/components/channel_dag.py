@@ -45,8 +45,9 @@ class ChannelDag:
         log-determinant [2]_, or the trace of the matrix exponential [1]_, which takes several times
         longer.
     prior : float, optional
-        Probability of an edge before the data. By default every number of parents of a channel
-        is equally likely, so that the data decide how dense the graph is.
+        Probability of an edge before the data, along an order of the channels. By default it is
+        learnt too, from a few that are equally likely before, so that the data decide how dense
+        the graph is.
     threshold : float
         Weight, in standard deviations of the driven channel per standard deviation of the driving
         one, up to which an edge counts as none.
@@ -298,20 +299,27 @@ def acyclicity(weights: Array, kind: str) -> tuple[float, Array]:
     Returns
     -------
     value : float
+        Infinite where it is not defined, or no number can hold it; the gradient is NaN there.
     gradient : ndarray of shape (channel, channel)
         ``exp(W∘W)ᵀ ∘ 2W``, or ``(I - W∘W)⁻ᵀ ∘ 2W``.
     """
     from scipy.linalg import expm
 
     weights = np.asarray(weights, float)
-    squared, size = weights * weights, len(weights)
-    if kind == EXPM:
-        power = expm(squared)
-        return float(np.trace(power) - size), power.T * 2 * weights
+    beyond, size = (np.inf, np.full_like(weights, np.nan)), len(weights)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared = weights * weights
+        if not np.isfinite(squared).all():
+            return beyond
+        if kind == EXPM:
+            power = expm(squared)
+            if not np.isfinite(power).all():
+                return beyond
+            return max(0.0, float(np.trace(power) - size)), power.T * 2 * weights
     matrix = np.eye(size) - squared
     # Within the domain all eigenvalues of W∘W, which is not negative, lie inside the unit circle.
     if np.abs(np.linalg.eigvals(squared)).max(initial=0.0) >= 1:
-        return np.inf, np.full_like(weights, np.nan)
+        return beyond
     value = -float(np.linalg.slogdet(matrix).logabsdet)
     # Not -0.0 (so zero comes first), and not a rounding error below what is possible.
     return max(0.0, value), np.linalg.inv(matrix).T * 2 * weights
