@@ -123,9 +123,7 @@ def _with_sums(
         edges = np.flatnonzero(effect == child)
         causes = [inner[int(cause[e])] + varying * int(lag[e]) for e in edges]
         whose = [inner[int(cause[e])] for e in edges if lag[e] == 0] + [inner[int(child)]]
-        habits = [
-            i + varying * back for back in range(1, everything.shape[1] // varying) for i in whose
-        ]
+        habits = [i + varying * back for back in range(1, series.lags + 1) for i in whose]
         sums = _sums(everything, [inner[int(child)], *causes], habits)
         size[child], periods[child] = sums[0, 0], series.periods
         cross[edges], gram[np.ix_(edges, edges)] = sums[0, 1:], sums[1:, 1:]

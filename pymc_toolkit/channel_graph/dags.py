@@ -232,8 +232,8 @@ def varsortability(series: Array, graph: Array) -> float:
     """
     graph = np.asarray(graph, bool).astype(int)
     variance = series.var(axis=0)
-    ratio = variance[None, :] / variance[:, None]
-    grows = np.where(np.isclose(ratio, 1), 0.5, (ratio > 1).astype(float))
+    cause, effect = variance[:, None], variance[None, :]
+    grows = np.where(np.isclose(effect, cause, atol=0), 0.5, (effect > cause).astype(float))
     paths, score, power = 0.0, 0.0, graph
     for _ in range(len(graph) - 1):
         paths += power.sum()

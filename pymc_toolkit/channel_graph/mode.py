@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.channel_graph.candidates import PRIOR_SQUARES, Candidates
+from pymc_toolkit.channel_graph.dags import is_acyclic
 from pymc_toolkit.components.channel_dag import acyclicity
 
 logger = logging.getLogger(__name__)
@@ -69,11 +70,10 @@ def find_penalty(candidates: Candidates, kind: str, scale: float) -> Penalty:
     """
     alpha, rho = 0.0, 0.0
     weights = _mode(candidates, kind, scale, alpha, rho, np.zeros(candidates.count))
-    likely = np.where(candidates.likely, weights, 0.0)
-    h = _measure(candidates, kind, weights)[0]
-    if h <= 0:
+    if is_acyclic(candidates.matrix(np.ones(candidates.count))):
         return Penalty(0.0, 0.0, 0.0, weights)
-    rho = _RHO_FIRST
+    h = _measure(candidates, kind, weights)[0]
+    likely, rho = np.where(candidates.likely, weights, 0.0), _RHO_FIRST
     for _ in range(_MOST_STEPS):
         weights = _mode(candidates, kind, scale, alpha, rho, likely)
         left = _measure(candidates, kind, weights)[0]

@@ -50,7 +50,7 @@ def parent_scores(series: Array, periods: int, noise: str, max_parents: int) -> 
     Parameters
     ----------
     series : ndarray of shape (period, channel)
-        Of mean 0, and of standard deviation 1 unless noise is equal.
+        Of mean 0, and of standard deviation 1, or of at least that if noise is equal.
     periods : int
         What they are worth, after what else was fitted to them.
     noise : {"gaussian", "non_gaussian", "equal"}

@@ -34,8 +34,10 @@ class GraphSeries:
     past : ndarray of shape (period, lag * channel)
         The same in the periods before, the last one first.
     news : ndarray of shape (period, channel)
-        What the past of all channels leaves of ``now``: in the units that were given if noise is
-        equal, else of standard deviation 1.
+        What the past of all channels leaves of ``now``: of standard deviation 1, or if noise is
+        equal in one unit for all channels, in which none has less than that.
+    lags : int
+        Number of lags of ``past``.
     periods : int
         What ``news`` are worth: periods less what was fitted.
     """
@@ -46,6 +48,7 @@ class GraphSeries:
     now: Array
     past: Array
     news: Array
+    lags: int
     periods: int
 
 
@@ -90,8 +93,13 @@ def graph_series(
     before = _rest(np.hstack([np.empty((length - lags, 0)), *past]), causes)
     news = _rest(now, before)
     _check_different(news, labels)
-    news = news * spread if dag.noise == EQUAL else news / news.std(axis=0)
-    return GraphSeries(labels, place, spread, now, before, news, int(periods))
+    size = news.std(axis=0)
+    if dag.noise == EQUAL:
+        # A unit in which the prior of the scores is small beside every channel.
+        news = news * spread / (size * spread).min(initial=np.inf)
+    else:
+        news = news / size
+    return GraphSeries(labels, place, spread, now, before, news, lags, int(periods))
 
 
 def _rest(series: Array, causes: Array) -> Array:

@@ -45,7 +45,7 @@ def draw_weights(
         The first is of the period before. On the diagonal is each channel's own past.
     """
     draws, n, _ = graphs.shape
-    lags = series.past.shape[1] // n
+    lags = series.lags
     everything = np.hstack([series.now, series.past])
     scatter = everything.T @ everything + PRIOR_SCATTER * np.eye(everything.shape[1])
     # By position: of the same period first, then of each lag.

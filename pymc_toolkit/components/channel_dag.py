@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from graphlib import CycleError, TopologicalSorter
 from numbers import Real
 from typing import Any
@@ -45,8 +45,9 @@ class ChannelDag:
         log-determinant [2]_, or the trace of the matrix exponential [1]_, which takes several times
         longer.
     prior : float, optional
-        Probability of an edge before the data. By default every number of parents of a channel
-        is equally likely, so that the data decide how dense the graph is.
+        Probability of an edge before the data, along an order of the channels. By default it is
+        learnt too, from a few that are equally likely before, so that the data decide how dense
+        the graph is.
     threshold : float
         Weight, in standard deviations of the driven channel per standard deviation of the driving
         one, up to which an edge counts as none.
@@ -111,6 +112,13 @@ class ChannelDag:
         if isinstance(given, str):
             return cls(mode=given)
         if isinstance(given, Mapping):
+            known = [field.name for field in fields(cls)]
+            unknown = [name for name in given if name not in known]
+            if unknown:
+                raise ChannelGraphError(
+                    f"Got {unknown[0]!r} among the settings of the channel graph; expected some of "
+                    f"{', '.join(map(repr, known))}."
+                )
             return cls(**given)
         raise ChannelGraphError(
             f"Got channel_dag={given!r}; expected a ChannelDag, or one of its modes: "
@@ -131,8 +139,7 @@ class ChannelDag:
             return self.needed(channels)
         groups = self.order
         if self.mode == TRIANGULAR:
-            named = [name for group in groups for name in group]
-            groups = tuple((name,) for name in (named or channels))
+            groups = tuple((name,) for name in (sum(groups, ()) or channels))
         for later, group in enumerate(groups):
             for earlier in groups[:later]:
                 allowed[np.ix_([place[a] for a in group], [place[b] for b in earlier])] = False
@@ -160,12 +167,13 @@ class ChannelDag:
         ------
         ChannelGraphError
             If there is only one channel, a name is unknown, the order of the triangular mode leaves
-            a channel out, or a channel is given more parents than it may have.
+            a channel out or is that of the channels and against a required edge, or a channel is
+            given more parents than it may have.
         """
         if len(channels) < 2:
             raise ChannelGraphError(
-                f"Got one channel, {channels[0]!r}; a channel graph needs at least two. Leave "
-                "channel_dag out."
+                f"Got {f'one channel, {channels[0]!r}' if channels else 'no channel'}; a channel "
+                "graph needs at least two. Leave channel_dag out."
             )
         unknown = sorted(self.named - set(channels))
         if unknown:
@@ -179,6 +187,8 @@ class ChannelDag:
                 f"Got an order without {left_out[0]!r} for mode='triangular'; expected one with "
                 "every channel."
             )
+        if self.mode == TRIANGULAR:
+            self._check_order(tuple((name,) for name in (sum(self.order, ()) or channels)))
         given = self.needed(channels).sum(axis=0)
         if given.max() > self.max_parents:
             raise ChannelGraphError(
@@ -198,19 +208,22 @@ class ChannelDag:
                 f"Got required edges that go round in a circle, {' -> '.join(cycle)}; expected an "
                 "acyclic graph. Leave one of them out, or let a cause act a period later (lags)."
             )
-        group = {name: i for i, names in enumerate(self.order) for name in names}
-        for cause, effect in self.required:
-            if group.get(cause, -1) > group.get(effect, len(group)):
-                raise ChannelGraphError(
-                    f"Got the required edge {_arrow((cause, effect))} against the order, in which "
-                    f"{effect!r} comes first; expected them to agree."
-                )
+        self._check_order(self.order)
         if self.mode == FIXED and (self.forbidden or self.order or not self.required):
             raise ChannelGraphError(
                 "Got mode='fixed' "
                 + ("without edges" if not self.required else "with forbidden edges or an order")
                 + "; expected the whole graph as required=[(cause, effect), ...] and nothing else."
             )
+
+    def _check_order(self, groups: Sequence[Sequence[str]]) -> None:
+        place = {name: i for i, names in enumerate(groups) for name in names}
+        for cause, effect in self.required:
+            if place.get(cause, -1) > place.get(effect, len(place)):
+                raise ChannelGraphError(
+                    f"Got the required edge {_arrow((cause, effect))} against the order, in which "
+                    f"{effect!r} comes first; expected them to agree."
+                )
 
 
 def find_cycle(edges: Iterable[Edge]) -> list[str]:
@@ -287,34 +300,41 @@ def acyclicity(weights: Array, kind: str) -> tuple[float, Array]:
     Returns
     -------
     value : float
+        Infinite where it is not defined, or no number can hold it; the gradient is NaN there.
     gradient : ndarray of shape (channel, channel)
         ``exp(W∘W)ᵀ ∘ 2W``, or ``(I - W∘W)⁻ᵀ ∘ 2W``.
     """
     from scipy.linalg import expm
 
     weights = np.asarray(weights, float)
-    squared, size = weights * weights, len(weights)
-    if kind == EXPM:
-        power = expm(squared)
-        return float(np.trace(power) - size), power.T * 2 * weights
+    beyond, size = (np.inf, np.full_like(weights, np.nan)), len(weights)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared = weights * weights
+        if not np.isfinite(squared).all():
+            return beyond
+        if kind == EXPM:
+            power = expm(squared)
+            if not np.isfinite(power).all():
+                return beyond
+            return max(0.0, float(np.trace(power) - size)), power.T * 2 * weights
     matrix = np.eye(size) - squared
     # Within the domain all eigenvalues of W∘W, which is not negative, lie inside the unit circle.
     if np.abs(np.linalg.eigvals(squared)).max(initial=0.0) >= 1:
-        return np.inf, np.full_like(weights, np.nan)
+        return beyond
     value = -float(np.linalg.slogdet(matrix).logabsdet)
-    # Not -0.0, and not a rounding error below what is possible.
-    return max(value, 0.0), np.linalg.inv(matrix).T * 2 * weights
+    # Not -0.0 (so zero comes first), and not a rounding error below what is possible.
+    return max(0.0, value), np.linalg.inv(matrix).T * 2 * weights
 
 
 def _edges(name: str, given: Any) -> tuple[Edge, ...]:
     """Pairs of different names, each once."""
-    if isinstance(given, str):
+    if isinstance(given, str) or not isinstance(given, Iterable):
         raise ChannelGraphError(
             f"Got {name}={given!r}; expected a list of edges, such as [('tv', 'search')]."
         )
     edges: dict[Edge, None] = {}
     for edge in given:
-        pair = () if isinstance(edge, str) else tuple(edge)
+        pair = tuple(edge) if isinstance(edge, Iterable) and not isinstance(edge, str) else ()
         if len(pair) != 2 or not all(isinstance(end, str) for end in pair) or pair[0] == pair[1]:
             raise ChannelGraphError(
                 f"Got {edge!r} among the {name} edges; expected (cause, effect), the names of two "
@@ -325,10 +345,18 @@ def _edges(name: str, given: Any) -> tuple[Edge, ...]:
 
 
 def _groups(given: Any) -> tuple[tuple[str, ...], ...]:
-    if isinstance(given, str):
+    if isinstance(given, str) or not isinstance(given or (), Iterable):
         raise ChannelGraphError(f"Got order={given!r}; expected a list of names or of groups.")
-    groups = tuple((group,) if isinstance(group, str) else tuple(group) for group in given or ())
+    groups = tuple(
+        tuple(group) if isinstance(group, Iterable) and not isinstance(group, str) else (group,)
+        for group in given or ()
+    )
     names = [name for group in groups for name in group]
+    for name in names:
+        if not isinstance(name, str):
+            raise ChannelGraphError(
+                f"Got {name!r} in the order; expected a list of names or of groups."
+            )
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ChannelGraphError(f"Got {twice[0]!r} twice in the order; expected it once.")
@@ -353,10 +381,11 @@ def _check_whole(name: str, value: Any, low: int, high: int) -> None:
 
 def _check_number(name: str, value: Any, low: float, high: float) -> None:
     fine = isinstance(value, Real) and not isinstance(value, bool)
-    if not fine or not low <= value < high or (high == 1 and value == 0):
+    inside = np.isfinite(high)
+    if not fine or not low <= value < high or (inside and value == low):
         raise ChannelGraphError(
-            f"Got {name}={value!r} for the channel graph; expected a number of at least {low}"
-            + (f" and below {high:g}." if np.isfinite(high) else ".")
+            f"Got {name}={value!r} for the channel graph; expected a number "
+            + (f"above {low} and below {high:g}." if inside else f"of at least {low}.")
         )
 
 
