@@ -28,6 +28,7 @@ from pymc_toolkit.names import (
     CHANNEL,
     CONTROL,
     DATE,
+    EDGE,
     INTERCEPT_MULTIPLIER,
     MEDIA_MULTIPLIER,
     SAMPLE,
@@ -161,7 +162,8 @@ class BayesianEngine:
     def prior_draws(self, data: ModelData, spec: ModelSpec, draws: int, seed: int) -> xr.Dataset:
         """Draws of every parameter before the data, named and scaled as the posterior."""
         coords: dict[str, Any] = {CHANNEL: data.channels, CONTROL: data.controls}
-        sizes = Structure.of(data, spec).sizes
+        # Which edges there are the data say; their priors are alike, so one stands for all.
+        sizes = {EDGE: 1, **Structure.of(data, spec).sizes}
         priors = self._priors(data, spec)
         rng = np.random.default_rng(seed)
         variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
