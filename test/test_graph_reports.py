@@ -77,12 +77,30 @@ def test_a_link_that_would_close_a_cycle_points_back() -> None:
     assert len({link.label_y for link in layout.links}) == len(ends)
 
 
-@pytest.mark.parametrize("name", ["a" * 100, "one_two_three_four_five_six_seven", "Paid social (all)"])
+@pytest.mark.parametrize(
+    "name", ["a" * 100, "one_two_three_four_five_six_seven", "Paid social (all)"]
+)
 def test_long_names_take_two_lines_at_most(name: str) -> None:
     lines = wrapped(name, 18)
     assert len(lines) <= 2
     assert all(len(line) <= 18 for line in lines)
     assert name.startswith(lines[0])
+
+
+def test_names_have_the_room_that_their_letters_need() -> None:
+    ends = [("first", "second_channel"), ("second_channel", "ANOTHER_NAME_IN_CAPITALS_BRAND")]
+    names = ["first", *(effect for _, effect in ends)]
+    layout = lay_out(names, ends, dict.fromkeys(names, 1.0))
+    middle, last = (layout.nodes[name] for name in names[1:])
+    assert middle.lines == ("second_channel",)
+    assert not middle.before
+    # Nothing is right of the last column, so a name ends there; in capitals it takes more room.
+    assert last.before
+    assert last.lines == (names[2],)
+    ends = [("first", names[2]), (names[2], "second_channel")]
+    names = ["first", names[2], "second_channel"]
+    layout = lay_out(names, ends, dict.fromkeys(names, 1.0))
+    assert layout.nodes[names[1]].lines == ("ANOTHER_NAME_IN_", "CAPITALS_BRAND")
 
 
 def test_pairs_without_direction_are_not_called_causes() -> None:

@@ -95,7 +95,7 @@ def graph_of_channels(report: ModelReport) -> Drawing | None:
     alone = [name for name in report.graph.order if name not in linked]
     return Drawing(
         key="graph",
-        title=_graph_title(report, links),
+        title=_graph_title(report, report.graph.moved, links),
         alt="Channels as discs and links between them as lines, from upstream to downstream: "
         + "; ".join(in_words(row, unit) for _, row in links.iterrows())
         + "."
@@ -282,9 +282,8 @@ def _graph_legend(links: pd.DataFrame, unit: str) -> tuple[Key, ...]:
     return tuple(key for key, there in keys if there)
 
 
-def _graph_title(report: ModelReport, links: pd.DataFrame) -> str:
+def _graph_title(report: ModelReport, moved: pd.DataFrame, links: pd.DataFrame) -> str:
     """The link along which most credit moves, or that none has a direction."""
-    assert report.graph is not None
     told = links[links["told"]]
     if told.empty:
         first = links.iloc[0]
@@ -292,7 +291,7 @@ def _graph_title(report: ModelReport, links: pd.DataFrame) -> str:
         if len(links) > 1:
             pair = f"{count(len(links), 'pair')} of channels move"
         return f"{pair} together, but the data do not tell which drives which"
-    amounts = report.graph.moved.set_index(["cause", "effect"])["amount"].abs()
+    amounts = moved.set_index(["cause", "effect"])["amount"].abs()
     pairs = pd.MultiIndex.from_frame(told[["cause", "effect"]])
     row = told.iloc[int(np.argmax(amounts.reindex(pairs).fillna(0.0)))]
     money = report.roi["money"].astype(bool)

@@ -8,6 +8,7 @@ its own between rows, so that no two texts overlap however narrow the screen is.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ MARGIN = 24
 LARGEST, SMALLEST = 14.0, 5.0
 LINE = 15
 _ROOM = 10
-_CHARACTER = 7.0
+# Pixels of a letter, and how many more a capital and a Chinese character take.
+_CHARACTER, _CAPITAL, _BROAD = 7.0, 1.7, 4.5
 _MOST_LINES = 2
 # How far the middle of a line is drawn to a corner of the box around it: downwards first, or later.
 _BENDS = ((0.5, 0.5), (0.25, 0.75), (0.75, 0.25), (0.05, 0.95), (0.95, 0.05))
@@ -253,10 +255,13 @@ def _heights(
 
 def _name(name: str, x: float) -> tuple[tuple[str, ...], bool]:
     """Lines of a name, and whether it stands before its disc: where it has no room behind."""
+    broad = _BROAD * sum(unicodedata.east_asian_width(letter) in "WF" for letter in name)
+    broad += _CAPITAL * sum(letter.isupper() for letter in name)
+    character = _CHARACTER + broad / len(name)
     behind, before = (
-        wrapped(name, int((_WIDTHS[0] * room + MARGIN) / _CHARACTER)) for room in (1 - x, x)
+        wrapped(name, int((_WIDTHS[0] * room + MARGIN) / character)) for room in (1 - x, x)
     )
-    cut = sum(map(len, behind)) < len(name) - 1
+    cut = not name.endswith(behind[-1])
     return (before, True) if x > 0.5 and cut else (behind, False)
 
 
