@@ -102,12 +102,9 @@ def moves(report: ModelReport) -> Table | None:
         "Brought by",
         "but begun by",
         f"{report.target_name} ({probability(report.ci_prob)})",
-        "Share of what the first brought",
+        "Share of what it brought",
     )
-    caption = (
-        "Credit that moves to the channel that began it, in the periods that the model was trained "
-        f"on: from {_LEAST:.0%} of what a channel brought"
-    )
+    caption = f"Credit that moves, {_LEAST:.0%} or more, over the training periods"
     return Table(caption, columns, rows, frozenset({1}))
 
 
