@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pymc_toolkit.reports.contract import ModelReport, Provenance
+from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.verdicts import Check, Status, Verdict
 
 NASTY = "</script><script>alert(1)</script>"
@@ -78,6 +80,7 @@ def example_report(**changes: Any) -> ModelReport:
         multiplier=_multiplier(dates),
         provenance=_provenance(dates),
         experiments=example_experiments(),
+        graph=example_graph(totals),
     )
     return dataclasses.replace(report, **changes)
 
@@ -116,6 +119,86 @@ def example_experiments() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+# Cause, effect, lag, probability, that of the other way round, spend per unit.
+_LINKS = (
+    ("facebook_ads_brand_awareness_cost", "google_ads_search_brand_cost", 0, 1.0, 0.0, 0.31),
+    ("google_ads_video_cost", "google_ads_search_brand_cost", 0, 0.97, 0.01, 0.12),
+    ("google_ads_search_brand_cost", BEST, 0, 0.93, 0.04, 1.4),
+    (BEST, "google_ads_search_others_cost", 0, 0.88, 0.07, 0.03),
+    ("facebook_ads_brand_awareness_cost", NASTY, 1, 0.83, np.nan, 0.4),
+    (NASTY, QUOTED, 0, 0.52, 0.44, -0.2),
+    ("google_ads_video_cost", UNPAID, 2, 0.78, np.nan, 6.5),
+    ("facebook_ads_engagement_cost", "snapchat_cost", 0, 0.55, 0.37, 0.6),
+    ("snapchat_cost", "facebook_ads_engagement_cost", 0, 0.37, 0.55, 0.2),
+)
+
+
+def example_graph(totals: pd.DataFrame) -> GraphReport:
+    """Make a graph of the example's channels: clear, later and undirected links, and none."""
+    return _graph(totals, _LINKS)
+
+
+def small_example(**changes: Any) -> ModelReport:
+    """Make a report of four channels: one link is certain, one without direction, one later."""
+    names = ["google_ads_video_cost", BEST, NASTY, "snapchat_cost"]
+    report = only_channels(names)
+    video, shopping, nasty, snap = names
+    edges = (
+        (video, shopping, 0, 1.0, 0.0, 0.12),
+        (shopping, nasty, 0, 0.5, 0.46, 0.2),
+        (snap, shopping, 1, 0.81, np.nan, 0.5),
+    )
+    graph = _graph(report.totals, edges)
+    return dataclasses.replace(report, **{"graph": graph, **changes})
+
+
+def _graph(totals: pd.DataFrame, links: Sequence[tuple[Any, ...]]) -> GraphReport:
+    columns = ["cause", "effect", "lag", "probability", "reverse", "spend"]
+    edges = pd.DataFrame(list(links), columns=columns)
+    edges = edges.assign(
+        weight=edges["spend"] / 2,
+        spend_low=edges["spend"] - 0.25 * edges["spend"].abs(),
+        spend_high=edges["spend"] + 0.25 * edges["spend"].abs(),
+        in_graph=edges["probability"] >= 0.5,
+        direction=np.where(edges["probability"] > 0.6, "clear", "not identifiable"),
+    ).sort_values("probability", ascending=False, kind="stable", ignore_index=True)
+    edges["ci_low"], edges["ci_high"] = edges["spend_low"] / 2, edges["spend_high"] / 2
+    edges.loc[edges["probability"] == 1, "direction"] = "known"
+    returns = _roi(totals)
+    amount = 0.3 * edges["effect"].map(totals["contribution"]) * np.sign(edges["spend"])
+    moved = edges[["cause", "effect"]].assign(
+        amount=amount, ci_low=0.6 * amount, ci_high=1.5 * amount, share=0.3 * np.sign(amount)
+    )
+    moved = moved.drop_duplicates(["cause", "effect"])
+    change = (
+        moved.groupby("cause")["amount"]
+        .sum()
+        .sub(moved.groupby("effect")["amount"].sum(), fill_value=0.0)
+    )
+    total = totals["contribution"].add(change, fill_value=0.0).loc[totals.index]
+    scale = total / totals["contribution"]
+    sides = {"roi": "", "ci_low": "_low", "ci_high": "_high"}
+    direct = {f"direct{end}": returns[name] for name, end in sides.items()}
+    through = {f"total{end}": returns[name] * scale for name, end in sides.items()}
+    order = [*dict.fromkeys([*edges["cause"], *edges["effect"], *totals.index])]
+    unknown = edges[edges["in_graph"] & (edges["direction"] == "not identifiable")]
+    return GraphReport(
+        edges=edges,
+        order=tuple(order),
+        moved=moved,
+        returns=pd.DataFrame({**direct, **through, "contribution": total, "paid": returns["paid"]}),
+        check=Check(
+            "channel graph",
+            Status.REVIEW,
+            "Not identifiable which way: "
+            + ", ".join(f"{row.cause} and {row.effect}" for row in unknown.itertuples())
+            + ".",
+            float(len(unknown)),
+        ),
+        varsortability=0.62,
+    )
+
+
 def only_channels(names: list[str], **changes: Any) -> ModelReport:
     """Keep some channels of the example and drop the others everywhere."""
     full = example_report()
@@ -129,7 +212,7 @@ def only_channels(names: list[str], **changes: Any) -> ModelReport:
         curves=full.curves[full.curves["channel"].isin(names)],
         observed=full.observed.loc[names],
         priors=full.priors[~dropped],
-        **changes,
+        **{"graph": None, **changes},
     )
 
 
@@ -178,7 +261,7 @@ def _totals(components: pd.DataFrame) -> pd.DataFrame:
 
 
 def _roi(totals: pd.DataFrame) -> pd.DataFrame:
-    spend = pd.Series({name: spend * _PERIODS for name, (_, _, spend) in _items()})
+    spend = pd.Series({name: spend * _PERIODS for name, (_, _, spend) in _items()})[totals.index]
     return pd.DataFrame(
         {
             "spend": spend,

@@ -377,6 +377,8 @@ def test_every_drawing_has_title_text_and_note() -> None:
         "over-time",
         "totals",
         "roi",
+        "graph",
+        "graph-returns",
         "curves",
         "effectiveness",
         "experiments",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fleet_report_examples import EXAMPLES
-from report_examples import NASTY, example_report
+from report_examples import NASTY, example_report, small_example
 
 from pymc_toolkit.reports.render import page_of, write
 
@@ -33,7 +33,11 @@ _ARGUMENTS = (
 _PATIENCE_MS = 90_000
 _SMALLEST_PDF = 50_000
 _KINDS = ("recovery", "single-recovery", "holdout", "stability", "forecast", "overview")
-_REPORTS = {"model": example_report(), **{kind: EXAMPLES[kind] for kind in _KINDS}}
+_REPORTS = {
+    "model": example_report(),
+    "four-channels": small_example(),
+    **{kind: EXAMPLES[kind] for kind in _KINDS},
+}
 _WIDTHS = {"desk": 1280, "phone": 400}
 
 pytestmark = pytest.mark.skipif(

@@ -9,8 +9,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 import pandas as pd
+import xarray as xr
 
-from pymc_toolkit.analysis.contributions import by_period, decomposition, roi, totals
+from pymc_toolkit.analysis.channel_graph import ChannelGraph, channel_graph
+from pymc_toolkit.analysis.contributions import (
+    TOTAL,
+    by_period,
+    decomposition,
+    moved_credit,
+    roi,
+    totals,
+)
 from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
@@ -22,9 +31,11 @@ from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
 from pymc_toolkit.priors import resolve
 from pymc_toolkit.reports.contract import ModelReport, Provenance
+from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.verdicts import Status, Verdict
 from pymc_toolkit.version import __version__
 
+_ENDS = ("cause", "effect")
 _PACKAGES = ("pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
 
 
@@ -52,7 +63,10 @@ def model_report(
     diagnostics = member.convergence
     components = decomposition(fit, data)
     earned = totals(components)
-    returns = roi(components["channels"], data.dataset["media"], costs)
+    returns = _report_returns(components, data, costs)
+    graph = _graph(fit, data, returns, costs)
+    if graph is not None:
+        verdict = Verdict((*verdict.checks, graph.check))
     first, last = (f"{date.day} {date:%B %Y}" for date in (data.dates[0], data.dates[-1]))
     media = summarise(components["channels"].sum((DATE, CHANNEL)) / components[FITTED].sum(DATE))
     media_share = (float(media["mean"]), float(media["ci_low"]), float(media["ci_high"]))
@@ -75,7 +89,7 @@ def model_report(
         train_scores=dict(member.train),
         components=by_period(components),
         totals=earned,
-        roi=_report_returns(returns, earned, costs),
+        roi=returns,
         curves=response_curves(fit),
         observed=observed_spend(fit),
         priors=prior_against_posterior(fit),
@@ -88,6 +102,7 @@ def model_report(
         multiplier=media_effectiveness(fit),
         provenance=provenance(fit, data),
         experiments=_experiments(fit, without_tests, costs),
+        graph=graph,
     )
 
 
@@ -98,6 +113,38 @@ def _experiments(
         return None
     before = None if without_tests is None or without_tests.failure else without_tests.fit
     return uplift_table(fit.spec.uplift_tests, before, fit, costs)
+
+
+def _graph(
+    fit: Fit, data: ModelData, direct: pd.DataFrame, costs: Mapping[str, float | None]
+) -> GraphReport | None:
+    if fit.spec.channel_dag is None:
+        return None
+    graph = channel_graph(fit)
+    total = _report_returns(decomposition(fit, data, TOTAL), data, costs)
+    returns = {"roi": "", "ci_low": "_low", "ci_high": "_high"}
+    sides = {
+        f"{kind}{end}": table[column]
+        for kind, table in (("direct", direct), ("total", total))
+        for column, end in returns.items()
+    }
+    return GraphReport(
+        edges=_with_spend_interval(graph),
+        order=tuple(graph.order),
+        moved=moved_credit(fit),
+        returns=pd.DataFrame(
+            {**sides, "contribution": total["contribution"], "paid": direct["paid"]}
+        ),
+        check=graph.judge(),
+        varsortability=graph.varsortability,
+    )
+
+
+def _with_spend_interval(graph: ChannelGraph) -> pd.DataFrame:
+    edges = graph.edges()
+    cause, effect = (edges[end].map(graph.channels.index).to_numpy(int) for end in _ENDS)
+    unit = graph.unit[cause, effect]
+    return edges.assign(spend_low=edges["ci_low"] * unit, spend_high=edges["ci_high"] * unit)
 
 
 def provenance(fit: Fit, data: ModelData) -> Provenance:
@@ -173,16 +220,19 @@ def _headline(
 
 
 def _report_returns(
-    returns: pd.DataFrame, totals: pd.DataFrame, cost_per_unit: Mapping[str, float | None]
+    components: xr.Dataset, data: ModelData, cost_per_unit: Mapping[str, float | None]
 ) -> pd.DataFrame:
     """ROI of channels bought with money, and contribution per unit of the others."""
+    returns = roi(components["channels"], data.dataset["media"], cost_per_unit)
     unpaid = [name for name, cost in cost_per_unit.items() if cost is None]
     table = returns.drop(columns="exposure").assign(
         paid=~returns.index.isin(unpaid), money=~returns.index.isin(list(cost_per_unit))
     )
     units = returns.loc[unpaid, "exposure"]
-    per_unit = totals.loc[unpaid, ["contribution", "ci_low", "ci_high"]].div(
-        units.where(units > 0), axis=0
+    per_unit = (
+        totals(components)
+        .loc[unpaid, ["contribution", "ci_low", "ci_high"]]
+        .div(units.where(units > 0), axis=0)
     )
     table.loc[unpaid, "spend"] = units
     table.loc[unpaid, ["roi", "ci_low", "ci_high"]] = per_unit.to_numpy()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.verdicts import Verdict
 
 
@@ -110,6 +111,8 @@ class ModelReport:
     experiments : pandas.DataFrame or None
         One row an experiment, as :func:`pymc_toolkit.analysis.uplift.uplift_table` gives it; None
         for a model without any.
+    graph : GraphReport or None
+        How channels drive each other; None for a model without a channel graph.
     """
 
     title: str
@@ -135,3 +138,4 @@ class ModelReport:
     multiplier: pd.DataFrame | None
     provenance: Provenance
     experiments: pd.DataFrame | None = None
+    graph: GraphReport | None = None

@@ -43,6 +43,7 @@ _MARKS = {
     "area": "\N{BLACK SQUARE}",
     "hatch": "\N{SQUARE WITH UPPER RIGHT TO LOWER LEFT FILL}",
     "line": "\N{EM DASH}",
+    "arrow": "\N{RIGHTWARDS ARROW}",
     "dash": "\N{BOX DRAWINGS LIGHT TRIPLE DASH HORIZONTAL}",
     "dot": "\N{BLACK CIRCLE}",
     "ring": "\N{WHITE CIRCLE}",

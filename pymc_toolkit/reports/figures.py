@@ -18,6 +18,7 @@ from pymc_toolkit.reports.channel_figures import (
 )
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.formats import count, each, literal, probability, ratio_span
+from pymc_toolkit.reports.graph_figures import graph_of_channels, returns_through_others
 from pymc_toolkit.reports.look import (
     POSTERIOR,
     PRIOR,
@@ -44,9 +45,11 @@ __all__ = [
     "contributions_over_time",
     "draw_all",
     "effectiveness",
+    "graph_of_channels",
     "prior_vs_posterior",
     "response_curves",
     "return_on_spend",
+    "returns_through_others",
     "total_contributions",
     "what_experiments_taught",
 ]
@@ -72,6 +75,8 @@ def draw_all(report: ModelReport) -> dict[str, Drawing]:
         contributions_over_time(report),
         total_contributions(report),
         return_on_spend(report),
+        graph_of_channels(report),
+        returns_through_others(report),
         response_curves(report),
         effectiveness(report),
         what_experiments_taught(report),

@@ -28,7 +28,7 @@ ROW_HEIGHT = 44
 LABEL_WIDTH = 36
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
-Mark = Literal["area", "hatch", "line", "dash", "dot", "ring", "diamond"]
+Mark = Literal["area", "hatch", "line", "arrow", "dash", "dot", "ring", "diamond"]
 
 _TEMPLATE = go.layout.Template(
     layout={
@@ -79,7 +79,7 @@ class Key:
     label : str
         Plain text.
     colour : str
-    mark : {"area", "hatch", "line", "dash", "dot", "ring", "diamond"}
+    mark : {"area", "hatch", "line", "arrow", "dash", "dot", "ring", "diamond"}
     """
 
     label: str

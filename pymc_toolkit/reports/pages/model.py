@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from pymc_toolkit.reports import tables, uplift_figures
+from pymc_toolkit.reports import graph_tables, tables, uplift_figures
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.figures import draw_all
-from pymc_toolkit.reports.page import Note, Page, Section
+from pymc_toolkit.reports.look import Drawing
+from pymc_toolkit.reports.page import Block, Note, Page, Section
+from pymc_toolkit.verdicts import Status
 
 _CAVEAT = (
     "Passing means that the model fits and predicts. It does not prove that each channel is "
     "credited with what it caused; experiments do."
+)
+_NO_LINKS = (
+    "No channel is found to drive another. Each channel is then credited with what it brought "
+    "itself, and returns are as shown above."
 )
 _SCORES = (
     "The seasonal naive repeats what happened a year before; the training mean repeats the average "
@@ -48,6 +54,12 @@ def model_page(report: ModelReport) -> Page:
             "Return on spend",
             "What did each channel return?",
             (figure("roi"), tables.channels(report), tables.unpaid_channels(report)),
+        ),
+        Section(
+            "graph",
+            "Between channels",
+            "How do channels drive each other?",
+            _graph_blocks(report, figure("graph"), figure("graph-returns")),
         ),
         Section(
             "curves", "Response to spend", "What would other budgets earn?", (figure("curves"),)
@@ -92,3 +104,22 @@ def model_page(report: ModelReport) -> Page:
         sections=sections,
         provenance=report.provenance,
     )
+
+
+def _graph_blocks(
+    report: ModelReport, drawn: Drawing | None, returns: Drawing | None
+) -> list[Block | None]:
+    """What is said of the graph of channels; nothing for a model without one."""
+    if report.graph is None:
+        return []
+    links, check = graph_tables.links(report), report.graph.check
+    if drawn is None:
+        return [Note(_NO_LINKS), links]
+    return [
+        drawn,
+        returns,
+        graph_tables.moves(report),
+        links,
+        Note(check.sentence) if check.status is not Status.PASS else None,
+        Note(graph_tables.on_variances(report.graph.varsortability)),
+    ]

@@ -1,0 +1,344 @@
+"""How channels drive each other: the graph, and what it makes of their returns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.fleet_rows import add_dots
+from pymc_toolkit.reports.formats import (
+    count,
+    each,
+    human,
+    literal,
+    percent,
+    period,
+    probability,
+    ratio,
+    ratio_span,
+    span,
+)
+from pymc_toolkit.reports.graph_layout import MARGIN, GraphLayout, Link, lay_out
+from pymc_toolkit.reports.graph_tables import drawn_links, from_to, in_words, more_of, when
+from pymc_toolkit.reports.look import (
+    BLUE,
+    INK,
+    MUTED,
+    OTHERS,
+    PAPER,
+    POSTERIOR,
+    PRIOR,
+    VERMILION,
+    Drawing,
+    Key,
+    Panel,
+    arms,
+    blank,
+    label_rows,
+    rows_height,
+    value_axis,
+)
+
+NOW, LATER, UNTOLD = BLUE, VERMILION, MUTED
+_DASHED = (
+    " Of a dashed link the data do not tell the direction: what is known of how budgets are set "
+    "can, or an experiment."
+)
+_THINNEST, _THICKEST, _HEAD = 1.5, 4.0, 17
+# How far into the figure a label's middle must be for it to fit on the narrowest screen.
+_EDGE = 0.16
+# Channels beyond which only those are drawn whose return changes by this share.
+_MANY, _NOTICEABLE = 8, 0.05
+_SIDES = (
+    ("direct", PRIOR, 0.0, "line-ns-open", 4.0),
+    ("total", POSTERIOR, -0.22, "circle", 3.0),
+)
+
+
+def graph_of_channels(report: ModelReport) -> Drawing | None:
+    """Draw which channel drives which, from upstream on the left to downstream.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    Drawing or None
+        None without a channel graph, and where no channel is found to drive another.
+    """
+    if report.graph is None:
+        return None
+    links = drawn_links(report.graph.edges)
+    if links.empty:
+        return None
+    unit = period(report.provenance.frequency)
+    linked = {*links["cause"], *links["effect"]}
+    names = [name for name in report.graph.order if name in linked]
+    brought = report.graph.returns["contribution"]
+    layout = lay_out(names, list(zip(links["cause"], links["effect"], strict=True)), dict(brought))
+    figure = blank(
+        round(layout.height),
+        margin={"l": MARGIN, "r": MARGIN, "t": 0, "b": 0},
+        xaxis={"range": [0, 1], "visible": False, "automargin": False},
+        yaxis={"range": [layout.height, 0], "visible": False, "automargin": False},
+    )
+    for (_, row), link in zip(links.iterrows(), layout.links, strict=True):
+        radius = layout.nodes[row["effect"]].radius
+        _add_link(figure, row, link, in_words(row, unit), radius)
+    _add_channels(figure, layout, brought, report.target_name)
+    for (_, row), link in zip(links.iterrows(), layout.links, strict=True):
+        _add_label(figure, row, link, unit)
+    untold = not links["told"].all()
+    alone = [name for name in report.graph.order if name not in linked]
+    return Drawing(
+        key="graph",
+        title=_graph_title(report, report.graph.moved, links),
+        alt="Channels as discs and links between them as lines, from upstream to downstream: "
+        + "; ".join(in_words(row, unit) for _, row in links.iterrows())
+        + "."
+        + _alone(alone),
+        note="Arrows lead from the channel that drives to the one that follows; the thicker, the "
+        "more probable, as the percentage says. The area of a disc is what the channel brought to "
+        f"{report.target_name}, by itself and through others. Directions come from the series of "
+        "spend, not from sales: a link says that one budget moves with the other, and an arrow "
+        "which of them moves first or by itself." + (_DASHED if untold else "") + _alone(alone),
+        panels=(Panel("", figure),),
+        legend=_graph_legend(links, unit),
+    )
+
+
+def returns_through_others(report: ModelReport) -> Drawing | None:
+    """Draw each paid channel's return beside that with what it caused through others.
+
+    Parameters
+    ----------
+    report : ModelReport
+
+    Returns
+    -------
+    Drawing or None
+        None without a channel graph or links in it, and where no channel was bought with money.
+    """
+    if report.graph is None or drawn_links(report.graph.edges).empty:
+        return None
+    every = _paid(report.graph.returns)
+    if every.empty:
+        return None
+    table = every[every["noticeable"]] if len(every) > _MANY else every
+    table = every.head(_MANY) if table.empty else table
+    names = [str(name) for name in table.index]
+    height = np.arange(len(table))[::-1]
+    figure = blank(rows_height(len(table)))
+    for kind, colour, shift, symbol, thick in _SIDES:
+        low, high = f"{kind}_low", f"{kind}_high"
+        written = each(ratio_span, table, kind, low, high)
+        hover = [f"{name}: {kind} {text}" for name, text in zip(names, written, strict=True)]
+        add_dots(figure, table[kind], height + shift, hover, colour, symbol, size=9)
+        bars = arms(table, low, kind, high, colour=colour, thickness=thick, cap=0)
+        figure.data[-1].error_x = bars
+    label_rows(figure, names, [from_to(*row) for row in table[["direct", "total"]].to_numpy()])
+    ends = table.filter(regex="^(direct|total)").to_numpy(dtype=float).ravel()
+    legend: tuple[Key, ...] = (
+        Key("direct return", PRIOR, "line"),
+        Key("with what it caused", POSTERIOR, "dot"),
+    )
+    if report.target_is_money:
+        figure.add_vline(x=1, line={"color": INK, "width": 1.5, "dash": "dash"})
+        ends, legend = np.append(ends, 1.0), (*legend, Key("1: break-even", INK, "dash"))
+    axis = f"{report.target_name} per unit of money spent"
+    figure.update_layout(xaxis=value_axis(ends, axis))
+    ci, left_out = probability(report.ci_prob), len(every) - len(table)
+    return Drawing(
+        key="graph-returns",
+        title=_returns_title(table),
+        alt=f"Return on spend with {ci} intervals, direct and with what each channel caused "
+        "through others: " + "; ".join(_sides_in_words(row) for row in table.itertuples()) + ".",
+        note=f"Marks are means, lines {ci} intervals. The direct return counts what a channel "
+        "brought by itself; the other one takes from it what other channels made it spend, and "
+        "adds what it made others spend. The sum over all channels stays the same, and graphs that "
+        "cannot be told apart are averaged."
+        + (
+            f" {count(left_out, 'channel')} whose return hardly changes left out."
+            if left_out
+            else ""
+        ),
+        panels=(Panel("", figure),),
+        legend=legend,
+    )
+
+
+def _add_link(figure: go.Figure, row: pd.Series, link: Link, words: str, radius: float) -> None:
+    """A line from cause to effect; with a head where it is known which is which."""
+    colour, told = _colour(row), bool(row["told"])
+    line = {
+        "color": colour,
+        "width": _THINNEST + (_THICKEST - _THINNEST) * float(row["linked"]),
+        "dash": "solid" if told else "6px,5px",
+    }
+    # The last stretch is straight, and a trace of its own: for the head of an arrow to lie along.
+    last = link.bends if told else len(link.x) - 1
+    figure.add_scatter(
+        x=link.x[: last + 1],
+        y=link.y[: last + 1],
+        mode="lines",
+        line=line,
+        customdata=[literal(words)] * (last + 1),
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    if told:
+        figure.add_scatter(
+            x=link.x[[last, -1]],
+            y=link.y[[last, -1]],
+            mode="lines+markers",
+            line={**line, "backoff": radius + 0.6 * _HEAD},
+            marker={
+                "symbol": "arrow",
+                "angleref": "previous",
+                "size": [0, _HEAD],
+                "standoff": radius + 1,
+                "color": colour,
+                "opacity": 1,
+                "line": {"width": 0},
+            },
+            hoverinfo="skip",
+        )
+
+
+def _add_channels(
+    figure: go.Figure, layout: GraphLayout, brought: pd.Series, target_name: str
+) -> None:
+    """A disc and a name for each channel."""
+    figure.add_scatter(
+        x=[node.x for node in layout.nodes.values()],
+        y=[node.y for node in layout.nodes.values()],
+        mode="markers",
+        marker={
+            "color": OTHERS,
+            "size": [2 * node.radius for node in layout.nodes.values()],
+            "opacity": 1,
+            "line": {"width": 1.5, "color": PAPER},
+        },
+        customdata=[
+            [literal(name), literal(f"{human(float(brought[name]))} of {target_name}")]
+            for name in layout.nodes
+        ],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+        cliponaxis=False,
+    )
+    for node in layout.nodes.values():
+        side = 1 if node.before else -1
+        figure.add_annotation(
+            text="<br>".join(map(literal, node.lines)),
+            x=node.x,
+            y=node.y,
+            xanchor="right" if node.before else "left",
+            yanchor="top" if node.before else "bottom",
+            xshift=side,
+            yshift=-side * node.radius,
+            align="right" if node.before else "left",
+            showarrow=False,
+            bgcolor=PAPER,
+            borderpad=0,
+            font={"size": 11},
+        )
+
+
+def _add_label(figure: go.Figure, row: pd.Series, link: Link, unit: str) -> None:
+    """The probability of a link on its line, and when where that is later."""
+    text = percent(float(row["linked"]))
+    if row["later"]:
+        text += f", {when(int(row['lag']), unit)}"
+    at = link.label_x
+    figure.add_annotation(
+        text=text,
+        x=at,
+        y=link.label_y,
+        xanchor="left" if at < _EDGE else "right" if at > 1 - _EDGE else "center",
+        yanchor="middle",
+        showarrow=False,
+        bgcolor=PAPER,
+        borderpad=0,
+        font={"size": 10.5, "color": _colour(row)},
+    )
+
+
+def _colour(row: pd.Series) -> str:
+    if not row["told"]:
+        return UNTOLD
+    return LATER if row["later"] else NOW
+
+
+def _graph_legend(links: pd.DataFrame, unit: str) -> tuple[Key, ...]:
+    now, told = ~links["later"], links["told"]
+    keys = (
+        (Key(f"drives, in the same {unit}", NOW, "arrow"), (now & told).any()),
+        (Key(f"drives, a {unit} or more later", LATER, "arrow"), links["later"].any()),
+        (Key("linked, direction not identifiable", UNTOLD, "dash"), (~told).any()),
+        (Key("channel, by what it brought", OTHERS, "dot"), True),
+    )
+    return tuple(key for key, there in keys if there)
+
+
+def _graph_title(report: ModelReport, moved: pd.DataFrame, links: pd.DataFrame) -> str:
+    """The link along which most credit moves, or that none has a direction."""
+    told = links[links["told"]]
+    if told.empty:
+        first = links.iloc[0]
+        pair = f"{first['cause']} and {first['effect']} move"
+        if len(links) > 1:
+            pair = f"{count(len(links), 'pair')} of channels move"
+        return f"{pair} together, but the data do not tell which drives which"
+    amounts = moved.set_index(["cause", "effect"])["amount"].abs()
+    pairs = pd.MultiIndex.from_frame(told[["cause", "effect"]])
+    row = told.iloc[int(np.argmax(amounts.reindex(pairs).fillna(0.0)))]
+    money = report.roi["money"].astype(bool)
+    bought = bool(money.get(row["cause"], True)), bool(money.get(row["effect"], True))
+    added = more_of(row["spend"], row["spend_low"], row["spend_high"])
+    return (
+        f"{row['cause']} drives {row['effect']}: for every 100 "
+        f"{'spent on' if bought[0] else 'of'} {row['cause']}, {added} "
+        + (f"are spent on {row['effect']}" if bought[1] else f"of {row['effect']} follow")
+        + (f" {when(int(row['lag']), period(report.provenance.frequency))}" if row["later"] else "")
+    )
+
+
+def _alone(names: list[str]) -> str:
+    if not names:
+        return ""
+    return f" No link is found for {', '.join(names)}."
+
+
+def _paid(returns: pd.DataFrame) -> pd.DataFrame:
+    """Channels with a return, what gains the most first, and whether the change is noticeable."""
+    paid = returns["paid"].astype(bool) & returns["direct"].notna() & returns["total"].notna()
+    table = returns[paid].copy()
+    change = table["total"] - table["direct"]
+    largest = table[["direct", "total"]].abs().max(axis=1)
+    table["noticeable"] = change.abs() > _NOTICEABLE * largest
+    return table.loc[change.sort_values(ascending=False, kind="stable").index]
+
+
+def _returns_title(table: pd.DataFrame) -> str:
+    """The channel that gains the most of those whose return changes noticeably."""
+    moving = table[table["noticeable"]]
+    if moving.empty:
+        return "What channels caused through others hardly changes what they return"
+    gains = moving[moving["total"] > moving["direct"]]
+    row = moving.iloc[-1] if gains.empty else gains.iloc[0]
+    lead = "what it caused through others" if len(gains) else "what others caused of it"
+    return (
+        f"Counting {lead}, {row.name} returns {ratio(row['total'])} "
+        f"({span(ratio(row['total_low']), ratio(row['total_high']))}) instead of "
+        f"{ratio(row['direct'])} for each unit spent"
+    )
+
+
+def _sides_in_words(row: object) -> str:
+    direct, total = (
+        ratio_span(*(float(getattr(row, f"{kind}{end}")) for end in ("", "_low", "_high")))
+        for kind in ("direct", "total")
+    )
+    return f"{row.Index} direct {direct}, with what it caused {total}"  # type: ignore[attr-defined]
