@@ -104,7 +104,10 @@ def learn_ours(series: np.ndarray, standardised: bool) -> tuple[np.ndarray, np.n
         noise=GAUSSIAN if standardised else EQUAL, lags=0, threshold=0, max_parents=series.shape[1]
     )
     names = [f"node {i}" for i in range(series.shape[1])]
-    probabilities = (draw_graphs(series, names, dag).now != 0).mean(axis=0)
+    drawn = draw_graphs(series, names, dag)
+    weights = drawn.now * drawn.spread / drawn.spread[:, None]
+    # As for the peers, an edge of a raw series is one with a weight that is not small.
+    probabilities = (np.abs(weights) > (0 if standardised else THRESHOLD)).mean(axis=0)
     return most_probable_dag(probabilities), probabilities
 
 
@@ -226,8 +229,8 @@ def report(table: pd.DataFrame, folder: Path) -> str:
         "Edges of standardised series by the probability that pymc_toolkit gave them.\n\n"
         "| given | mean probability | share that exist | edges |\n|---|---|---|---|\n"
         + "\n".join(honest)
-        + f"\n\nLagged causes, {len(by_time)} VAR(1) of six channels and 160 weeks, standardised: F1 of "
-        f"{by_time['F1'].mean():.2f} on average, {by_time['F1'].min():.2f} at least; "
+        + f"\n\nLagged causes, {len(by_time)} VAR(1) of six channels and 160 weeks, standardised: "
+        f"F1 of {by_time['F1'].mean():.2f} on average, {by_time['F1'].min():.2f} at least; "
         f"{by_time.iloc[:, 1].mean():.2f} wrong edges of the same period each.\n\n"
         f"{markdown(table, ['series', *SETTING])}"
     )

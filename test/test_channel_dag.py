@@ -194,7 +194,7 @@ def may_be(dag: ChannelDag, cause: str, effect: str) -> bool:
     """Whether an edge may be there, by the rules as the documentation has them."""
     if dag.mode == "fixed":
         return (cause, effect) in dag.required
-    if cause == effect or (cause, effect) in dag.forbidden:
+    if cause == effect or (cause, effect) in dag.forbidden or (effect, cause) in dag.required:
         return False
     if dag.mode == "triangular":
         names = [name for group in dag.order for name in group] or list(NAMES)

@@ -26,7 +26,7 @@ from pymc_toolkit.channel_graph.dags import (
 )
 from pymc_toolkit.channel_graph.learn import GraphDraws, draw_graphs
 from pymc_toolkit.channel_graph.mode import _misfit, find_penalty
-from pymc_toolkit.channel_graph.orders import constrained, sample_dags
+from pymc_toolkit.channel_graph.orders import constrained, log_orders, sample_dags
 from pymc_toolkit.channel_graph.scores import negentropy, parent_scores
 from pymc_toolkit.channel_graph.series import graph_series
 from pymc_toolkit.channel_graph.subsets import (
@@ -429,15 +429,12 @@ class TestScores:
 
 
 def exact(tables: list[np.ndarray], densities: list[float], possible: np.ndarray) -> np.ndarray:
-    """Probabilities of graphs, by the sum over all orders and densities."""
+    """Probabilities of graphs, by the sum over all of them and all densities."""
     n, graphs = len(tables), all_dags(len(tables))
     pairs, weights = n * (n - 1) // 2, np.zeros(len(graphs))
-    for order in permutations(range(n)):
-        place = np.argsort(order)
-        along = ~(graphs & ~(place[:, None] < place[None, :])).any(axis=(1, 2))
-        for density in densities:
-            edges = graphs.sum(axis=(1, 2))
-            weights += along * density**edges * (1 - density) ** (pairs - edges)
+    edges = graphs.sum(axis=(1, 2))
+    for density in densities:
+        weights += density**edges * (1 - density) ** (pairs - edges)
     weights *= np.exp([total(tables, graph) for graph in graphs]) * possible
     return weights / weights.sum()
 
@@ -472,16 +469,21 @@ class TestOrders:
         # Each is one of the acyclic ones, and one that may be.
         assert often.sum() == draws
         assert often[~possible].sum() == 0
-        usual = draws * probability > 5
-        expected = np.append(draws * probability[usual], draws * probability[~usual].sum() + 1e-9)
-        seen = np.append(often[usual], often[~usual].sum())
-        assert ((seen - expected) ** 2 / expected)[expected > 5].sum() < stats.chi2.isf(
-            1e-5, usual.sum()
-        )
+        # Beside chance, the number of orders of each graph is only estimated.
+        assert np.abs(often / draws - probability).sum() / 2 < 0.04
         # No trend over the draws: densities are mixed, not one after the other.
         count = drawn.sum(axis=(1, 2))
         halves = count[: draws // 2].mean() - count[draws // 2 :].mean()
         assert abs(halves) <= 5 * count.std() / np.sqrt(draws / 4)
+
+    def test_orders_of_a_graph_are_counted(self) -> None:
+        graphs = all_dags(4)
+        place = np.argsort(list(permutations(range(4))), axis=1)
+        forward = place[:, :, None] < place[:, None, :]
+        agrees = ~(graphs[:, None] & ~forward[None]).any(axis=(2, 3))
+        found = np.exp(log_orders(graphs, np.random.default_rng(0)))
+        np.testing.assert_allclose(found, agrees.sum(axis=1), rtol=0.2)
+        assert (found / agrees.sum(axis=1)).mean() == pytest.approx(1, abs=0.01)
 
     def test_knowledge_rules_sets_out(self) -> None:
         n = 4
@@ -818,13 +820,13 @@ class TestCandidates:
         now[19, 2, 3] = before[19, 0, 2, 3] = before[1:9, 0, 2, 3] = 0.3
         # One that is rare both ways, and whose past must not count.
         now[1, 3, 2] = before[1, 0, 3, 2] = before[2, 0, 3, 2] = 0.3
-        # One that is there, and not clear which way.
+        # One that is there, and not clear which way: the likelier way.
         now[:9, 3, 0] = now[9:17, 0, 3] = 0.3
         assert all(walks_end(graph) for graph in now)
         found = candidate_edges(replace(drawn, now=now, before=before))
         edges = list(zip(found.lag, found.cause, found.effect, strict=True))
-        assert edges == [(0, 0, 2), (0, 3, 0), (0, 0, 3), (1, 2, 3)]
-        assert found.likely.tolist() == [True, True, False, False]
+        assert edges == [(0, 0, 2), (0, 3, 0), (1, 2, 3)]
+        assert found.likely.tolist() == [True, True, False]
 
     def test_at_most_three_a_channel(self) -> None:
         """Those that are most probable, of 40 that might be sampled."""
@@ -907,13 +909,16 @@ def candidates() -> Candidates:
 
 class TestMode:
     def test_misfit_is_the_likelihood_of_regressions(self, candidates: Candidates) -> None:
-        weights = np.random.default_rng(0).normal(0, 0.3, 6)
-        left = COMPLETE - COMPLETE @ candidates.matrix(weights)
-        expected = -sum(
-            stats.norm.logpdf(rest, 0, np.sqrt((rest**2).mean())).sum() for rest in left.T
-        )
-        constant = 150 * 3 / 2 * (1 + np.log(2 * np.pi) - np.log(150))
-        assert _misfit(candidates, weights)[0] + constant == pytest.approx(expected)
+        """A variance with an inverse gamma prior makes what is left a multivariate t."""
+
+        def by_hand(weights: np.ndarray) -> float:
+            left = COMPLETE - COMPLETE @ candidates.matrix(weights)
+            shape = 0.5 * np.eye(len(left))
+            return sum(stats.multivariate_t.logpdf(rest, shape=shape, df=2) for rest in left.T)
+
+        first, second = np.random.default_rng(0).normal(0, 0.3, (2, 6))
+        difference = _misfit(candidates, first)[0] - _misfit(candidates, second)[0]
+        assert difference == pytest.approx(by_hand(second) - by_hand(first))
 
     def test_slope_of_the_misfit(self, candidates: Candidates) -> None:
         weights = np.random.default_rng(0).normal(0, 0.3, 6)
@@ -989,8 +994,7 @@ class TestMode:
     def test_from_series_to_a_direction(self, kind: str) -> None:
         drawn = learnt(linear(2, {(0, 1): 0.8}, 150), ChannelDag(lags=0, noise="gaussian"))
         candidates = candidate_edges(drawn)
-        assert candidates.count == 2
-        assert candidates.likely.sum() == 1
+        assert candidates.count == candidates.likely.sum() == 1
         found = find_penalty(candidates, kind, 0.5)
-        assert found.h <= 1e-4
-        assert ((np.abs(found.weights) > 0.4) == candidates.likely).all()
+        assert found.h == 0
+        assert np.abs(found.weights) > 0.4

@@ -89,7 +89,7 @@ def draw_graphs(
     inner = np.ix_(prepared.place, prepared.place)
     allowed, needed = dag.allowed(names)[inner], dag.needed(names)[inner]
     rng = np.random.default_rng(seed)
-    if dag.mode == FIXED:
+    if dag.mode == FIXED or len(prepared.names) < 2:
         graphs = np.repeat(needed[None], draws, axis=0)
     else:
         scores = parent_scores(prepared.news, prepared.periods, dag.noise, dag.max_parents)

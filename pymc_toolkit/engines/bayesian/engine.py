@@ -35,7 +35,6 @@ from pymc_toolkit.names import (
     CONTROL,
     DAG_WEIGHTS,
     DATE,
-    EDGE,
     INTERCEPT_MULTIPLIER,
     MEDIA_MULTIPLIER,
     SAMPLE,
@@ -170,8 +169,7 @@ class BayesianEngine:
     def prior_draws(self, data: ModelData, spec: ModelSpec, draws: int, seed: int) -> xr.Dataset:
         """Draws of every parameter before the data, named and scaled as the posterior."""
         coords: dict[str, Any] = {CHANNEL: data.channels, CONTROL: data.controls}
-        # Which edges there are the data say; their priors are alike, so one stands for all.
-        sizes = {EDGE: 1, **Structure.of(data, spec).sizes}
+        sizes = Structure.of(data, spec).sizes
         priors = self._priors(data, spec)
         rng = np.random.default_rng(seed)
         variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
