@@ -86,7 +86,7 @@ def test_a_channel_graph_is_told_of_and_judged(fake_sampler: Callable[..., FakeS
     assert (edge["cause"], edge["effect"], edge["direction"]) == (cause, effect, "clear")
     assert edge["spend_low"] == pytest.approx(edge["spend"]) == edge["spend_high"]
     assert report.graph.order == (cause, effect)
-    assert report.verdict.checks == (*verdict.checks, report.graph.check)
+    assert report.verdict == verdict
     returns = report.graph.returns
     sides = returns[["direct", "direct_low", "direct_high"]].to_numpy()
     assert (sides == report.roi[["roi", "ci_low", "ci_high"]].to_numpy()).all()

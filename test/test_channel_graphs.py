@@ -521,7 +521,7 @@ class TestWeights:
         graph[0, 1] = graph[1, 2] = True
         draws = 4000
         now, before = draw_weights(
-            prepared, np.repeat(graph[None], draws, 0), graph, False, np.random.default_rng(0)
+            prepared, np.repeat(graph[None], draws, 0), graph, np.random.default_rng(0)
         )
         for child, cause in ((1, 0), (2, 1)):
             # The cause, its past, and the channel's own past.
@@ -552,7 +552,7 @@ class TestWeights:
         graph = np.zeros((1000, 3, 3), dtype=bool)
         graph[:, 0, 1] = True
         allowed = ~np.eye(3, dtype=bool)
-        _, before = draw_weights(prepared, graph, allowed, True, np.random.default_rng(0))
+        _, before = draw_weights(prepared, graph, allowed, np.random.default_rng(0))
         often = (before != 0).mean(axis=0)
         assert often[0, 0, 2] == 1.0
         # In standard deviations: spend of search by spend of tv, and back.
@@ -563,7 +563,7 @@ class TestWeights:
             if cause != effect and (cause, effect) not in ((0, 1), (0, 2)):
                 assert often[lag, cause, effect] < 0.3, (lag, cause, effect)
         # None but the habits where nothing is allowed.
-        _, alone = draw_weights(prepared, graph[:10], ~allowed, True, np.random.default_rng(0))
+        _, alone = draw_weights(prepared, graph[:10], ~allowed, np.random.default_rng(0))
         expected = np.eye(3, dtype=bool)
         expected[0, 1] = True
         assert ((alone != 0) == expected).all()
@@ -589,7 +589,7 @@ class TestWeights:
         expected = weights / weights.sum()
         draws = 5000
         _, before = draw_weights(
-            prepared, np.zeros((draws, 3, 3), bool), ~np.eye(3, dtype=bool), True, rng
+            prepared, np.zeros((draws, 3, 3), bool), ~np.eye(3, dtype=bool), rng
         )
         there = before[:, 0, :2, 2] != 0
         often = np.bincount(there @ [1, 2], minlength=4) / draws

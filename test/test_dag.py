@@ -25,7 +25,8 @@ from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import CHANNEL, DAG_MIX, DAG_WEIGHTS, DATE
 
 CHANNELS = 3
-SPEC = ModelSpec(lag_max=3, channel_dag=ChannelDag(noise="gaussian", lags=1))
+ORDER = [f"channel_{number}_cost" for number in (1, 2, 3)]
+SPEC = ModelSpec(lag_max=3, channel_dag=ChannelDag(noise="gaussian", lags=1, order=ORDER))
 
 
 def driven(periods: int = 80, seed: int = 0) -> ModelData:
@@ -58,9 +59,9 @@ def cyclic(drawn: GraphDraws) -> Candidates:
     return replace(found, size=size, gram=np.diag(size), cross=size * [0.5, 0.6, 0.4])
 
 
-def graph_of(spec: ModelSpec, data: ModelData, candidates: Candidates, drawn: Any) -> Graph:
+def graph_of(spec: ModelSpec, data: ModelData, candidates: Candidates) -> Graph:
     structure = Structure.of(data, spec, edge_slots(candidates))
-    return build_graph(structure, graph_data(data, spec, dag_data(candidates, drawn, data, spec)))
+    return build_graph(structure, graph_data(data, spec, dag_data(candidates, data, spec)))
 
 
 def point_of(graph: Graph, seed: int = 0) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def test_density_is_the_plain_one_and_that_of_the_graph(
     """With nothing mixed in, what is added is prior, likelihood of spend and penalty, by hand."""
     spec = replace(SPEC, channel_dag=replace(SPEC.channel_dag, acyclicity=kind))
     candidates = cyclic(drawn)
-    graph = graph_of(spec, data, candidates, drawn)
+    graph = graph_of(spec, data, candidates)
     plain_spec = replace(spec, channel_dag=None)
     plain = build_graph(Structure.of(data, plain_spec), graph_data(data, plain_spec))
     point = point_of(graph)
@@ -85,7 +86,7 @@ def test_density_is_the_plain_one_and_that_of_the_graph(
     weights = point[DAG_WEIGHTS] = np.array([0.4, -0.7, 0.5, 0.1])
     ours = graph.model.compile_logp(mode="FAST_COMPILE")(point)
     shared = {name: point[name] for name in plain.model.initial_point()}
-    arrays = dag_data(candidates, drawn, data, spec)
+    arrays = dag_data(candidates, data, spec)
     alpha, rho = (float(arrays[f"dag_{name}"][1]) for name in ("alpha", "rho"))
     h = acyclicity(candidates.matrix(weights[: candidates.count]), kind)[0]
     assert alpha > 0
@@ -121,10 +122,10 @@ def by_regression(candidates: Candidates, weights: np.ndarray) -> float:
 
 
 def test_the_penalty_is_a_potential_of_the_model(data: ModelData, drawn: GraphDraws) -> None:
-    graph = graph_of(SPEC, data, cyclic(drawn), drawn)
+    graph = graph_of(SPEC, data, cyclic(drawn))
     assert NOTEARS_PENALTY in [potential.name for potential in graph.model.potentials]
     forward = replace(SPEC, channel_dag=ChannelDag(mode="triangular"))
-    without = graph_of(forward, data, candidate_edges(drawn), drawn)
+    without = graph_of(forward, data, candidate_edges(drawn))
     assert NOTEARS_PENALTY not in [potential.name for potential in without.model.potentials]
 
 
@@ -135,7 +136,7 @@ def test_the_response_is_that_of_numpy(data: ModelData, drawn: GraphDraws) -> No
         (0, 1, 0),
         (1, 2, 1),
     }
-    graph = graph_of(SPEC, data, candidates, drawn)
+    graph = graph_of(SPEC, data, candidates)
     fit = fake_fit(data, SPEC)
     posterior = fit.posterior.drop_dims("edge")
     rng = np.random.default_rng(3)
@@ -174,7 +175,7 @@ def test_a_program_is_its_graph(
 ) -> None:
     spec = replace(SPEC, channel_dag=replace(SPEC.channel_dag, acyclicity=kind))
     candidates = cyclic(drawn)
-    arrays = graph_data(data, spec, dag_data(candidates, drawn, data, spec))
+    arrays = graph_data(data, spec, dag_data(candidates, data, spec))
     structure = Structure.of(data, spec, edge_slots(candidates))
     graph = build_graph(structure, arrays)
     program = as_python(program_text(structure, graph))

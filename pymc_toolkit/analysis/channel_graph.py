@@ -16,6 +16,7 @@ from pymc_toolkit.channel_graph.dags import (
     undirected_edges,
     varsortability,
 )
+from pymc_toolkit.channel_graph.learn import lagged_edges
 from pymc_toolkit.components.channel_dag import EQUAL, FIXED, GAUSSIAN, ChannelDag
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import SpecificationError
@@ -92,12 +93,13 @@ class ChannelGraph:
         pandas.DataFrame
             ``cause, effect, lag`` (periods), ``probability, reverse`` (probability of the edge the
             other way round, of the same period), ``weight, ci_low, ci_high`` (standard deviations
-            per standard deviation, where there is an edge), ``spend`` (of the effect per unit of
-            spend of the cause), ``in_graph`` and ``direction``: ``clear``, ``known`` (from what was
-            required, forbidden or ordered) or ``not identifiable``; empty for an edge that is not
-            of the graph.
+            per standard deviation, where there is an edge), ``spend, spend_low, spend_high`` (the
+            same as spend of the effect per unit of spend of the cause), ``in_graph`` and
+            ``direction``: ``clear``, ``known`` (from what was required, forbidden or ordered) or
+            ``not identifiable``; empty for an edge that is not of the graph.
         """
         directions, rows = self.directions, []
+        spend = {"spend": self.weight, "spend_low": self.low, "spend_high": self.high}
         for lag, cause, effect in np.argwhere(self.probability > 0):
             in_graph = (
                 bool(self.graph[cause, effect])
@@ -116,7 +118,10 @@ class ChannelGraph:
                     "weight": self.weight[lag, cause, effect],
                     "ci_low": self.low[lag, cause, effect],
                     "ci_high": self.high[lag, cause, effect],
-                    "spend": self.weight[lag, cause, effect] * self.unit[cause, effect],
+                    **{
+                        name: weights[lag, cause, effect] * self.unit[cause, effect]
+                        for name, weights in spend.items()
+                    },
                     "in_graph": in_graph,
                     "direction": CLEAR if lag else directions[cause, effect],
                 }
@@ -168,6 +173,8 @@ _COLUMNS = [
     "ci_low",
     "ci_high",
     "spend",
+    "spend_low",
+    "spend_high",
     "in_graph",
     "direction",
 ]
@@ -236,16 +243,11 @@ def graph_settings(fit: Fit) -> ChannelDag:
 
 
 def graph_draws(posterior: xr.Dataset) -> Array:
-    """Weights of every draw, of shape (draw, 1 + lag, cause, effect); no edge has weight zero.
-
-    A channel's own past is no edge, and neither is the past of a cause of the same period, which
-    comes with it.
-    """
+    """Weights of every draw, (draw, 1 + lag, cause, effect), zero where there is no edge."""
     now = posterior[DAG_ADJACENCY].transpose(*SAMPLE, CHANNEL, EFFECT).values
     draws = now.reshape(-1, 1, *now.shape[2:])
     if DAG_LAGGED not in posterior:
         return draws
     before = posterior[DAG_LAGGED].transpose(*SAMPLE, LAG, CHANNEL, EFFECT).values
     before = before.reshape(len(draws), *before.shape[2:])
-    other = (draws == 0) & ~np.eye(draws.shape[-1], dtype=bool)
-    return np.concatenate([draws, before * other], axis=1)
+    return np.concatenate([draws, lagged_edges(draws[:, 0], before)], axis=1)

@@ -53,13 +53,15 @@ def decomposition(fit: Fit, data: ModelData | None = None, kind: str = DIRECT) -
     return components.assign({FITTED: sum_components(components)})
 
 
-def moved_credit(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
-    """What channels are credited with of what others brought, over the training window.
+def moved_credit(fit: Fit, data: ModelData | None = None, ci_prob: float = CI_PROB) -> pd.DataFrame:
+    """What channels are credited with of what others brought.
 
     Parameters
     ----------
     fit : Fit
         Of a model with a channel graph.
+    data : ModelData, optional
+        As for :func:`decomposition`.
     ci_prob : float
 
     Returns
@@ -69,11 +71,11 @@ def moved_credit(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
         (of what the effect brought), the largest first; pairs without any are left out.
     """
     graph_settings(fit)
-    engine = get_engine(fit.engine)
-    moved = engine.credit_upstream(fit, fit.training)["moved"] * fit.training.scale("target")
+    window, engine = fit.training if data is None else data, get_engine(fit.engine)
+    moved = engine.credit_upstream(fit, window)["moved"] * fit.training.scale("target")
     table = to_frame(summarise(moved, ci_prob)).reset_index()
     table.columns = pd.Index(["cause", "effect", "amount", "ci_low", "ci_high"])
-    brought = decomposition(fit)["channels"].sum(DATE).mean(("chain", "draw")).to_series()
+    brought = decomposition(fit, window)["channels"].sum(DATE).mean(("chain", "draw")).to_series()
     table["share"] = table["amount"] / table["effect"].map(brought)
     table = table[table["amount"] != 0]
     largest = table["amount"].abs().sort_values(ascending=False, kind="stable").index

@@ -92,9 +92,7 @@ def candidate_edges(drawn: GraphDraws) -> Candidates:
     """
     n = drawn.spread.size
     now = drawn.now != 0
-    # A parent's past comes with it: no edge of its own.
-    before = (drawn.before != 0) & ~now[:, None] & ~np.eye(n, dtype=bool)
-    probability = np.concatenate([now[:, None], before], axis=1).mean(axis=0)
+    probability = np.concatenate([now[:, None], drawn.lagged != 0], axis=1).mean(axis=0)
     graph = most_probable_dag(probability[0])
     # Where both are as probable, that of the graph.
     preferred = probability[0] + 1e-9 * graph

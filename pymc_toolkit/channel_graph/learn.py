@@ -25,8 +25,7 @@ class GraphDraws:
         Weight of the edge from the first channel to the second, in the same period: standard
         deviations per standard deviation, zero where there is no edge. Acyclic in every draw.
     before : ndarray of shape (draw, lag, channel, channel)
-        Weights of earlier periods, the last one first. The diagonal is each channel's own past, no
-        edge.
+        Weights of earlier periods, the last one first, habits included.
     spread : ndarray of shape (channel,)
         Standard deviation of each channel, in the units that the series came in; 1 where it never
         varies.
@@ -38,6 +37,11 @@ class GraphDraws:
     before: Array
     spread: Array
     series: GraphSeries
+
+    @property
+    def lagged(self) -> Array:
+        """Weights of ``before`` that are of edges, the others zero; see :func:`lagged_edges`."""
+        return lagged_edges(self.now, self.before)
 
 
 def draw_graphs(
@@ -94,11 +98,30 @@ def draw_graphs(
     else:
         scores = parent_scores(prepared.news, prepared.periods, dag.noise, dag.max_parents)
         graphs = sample_dags(constrained(scores, allowed, needed), dag.prior, draws, rng)
-    now, before = draw_weights(prepared, graphs, allowed, dag.mode != FIXED, rng)
+    now, before = draw_weights(prepared, graphs, allowed, rng)
     n = series.shape[1]
     spread = np.ones(n)
     spread[prepared.place] = prepared.spread
     return GraphDraws(_among(now, prepared, n), _among(before, prepared, n), spread, prepared)
+
+
+def lagged_edges(now: Array, before: Array) -> Array:
+    """Weights of earlier periods that stand for edges of their own.
+
+    A channel's own past is its habit, and the past of a cause of the same period comes with it.
+
+    Parameters
+    ----------
+    now : ndarray of shape (..., channel, channel)
+    before : ndarray of shape (..., lag, channel, channel)
+
+    Returns
+    -------
+    ndarray of shape (..., lag, channel, channel)
+        Zero where there is no edge.
+    """
+    own = (now == 0) & ~np.eye(now.shape[-1], dtype=bool)
+    return before * own[..., None, :, :]
 
 
 def _among(weights: Array, series: GraphSeries, n: int) -> Array:

@@ -87,6 +87,7 @@ def graph_series(
     past = [scaled[lags - lag : length - lag] for lag in range(1, lags + 1)]
     blocks = [np.ones((length, 1)), *([] if common is None else [common])]
     causes = np.hstack(blocks)[lags:]
+    # Each channel's news cost one period for every common cause and every series of the past.
     periods = length - lags - np.linalg.matrix_rank(causes) - lags * n
     _check_size(labels, int(periods))
     now = _rest(scaled[lags:], causes)

@@ -22,7 +22,7 @@ _MOST_CANDIDATES = 10
 
 
 def draw_weights(
-    series: GraphSeries, graphs: Array, allowed: Array, lagged: bool, rng: np.random.Generator
+    series: GraphSeries, graphs: Array, allowed: Array, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Draw lagged parents and the weights of all.
 
@@ -33,8 +33,6 @@ def draw_weights(
         Of the same period.
     allowed : ndarray of bool, of shape (cause, effect)
         Edges that may be there with a lag.
-    lagged : bool
-        Whether channels may have lagged parents other than their parents of the same period.
     rng : numpy.random.Generator
 
     Returns
@@ -56,9 +54,7 @@ def draw_weights(
             rows = np.flatnonzero(which.ravel() == number)
             base = _with_past(np.flatnonzero(parents), child, n, lags)
             options = _candidates(scatter, base, parents, allowed[:, child], child, n, lags)
-            chosen = _lagged_sets(
-                scatter, base, options if lagged else options[:0], child, series.periods
-            )
+            chosen = _lagged_sets(scatter, base, options, child, series.periods)
             _fill(weights, rows, chosen, scatter, child, series.periods, rng)
     shaped = weights.reshape(draws, lags + 1, n, n)
     return shaped[:, 0], shaped[:, 1:]

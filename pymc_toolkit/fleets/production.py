@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from pymc_toolkit.analysis.channel_graph import channel_graph
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.fleets.baselines import SEASONAL_NAIVE, TRAINING_MEAN, baseline_scores
 from pymc_toolkit.fleets.job import HasSubject, Job, Subject, check_distinct
@@ -123,7 +124,7 @@ class ProductionFleet(FleetResult):
         return pd.concat([pd.DataFrame({MODEL: member.test}).T, naive[list(METRICS)]])
 
     def verdict_of(self, client: int | str = 0) -> Verdict:
-        """Judge one client: convergence, and the holdout by naive predictions and intervals.
+        """Judge one client: convergence, the holdout, and directions of a channel graph.
 
         Good predictions do not prove that effects are credited to the right channels; bad ones
         cast doubt on it.
@@ -137,11 +138,13 @@ class ProductionFleet(FleetResult):
         Verdict
         """
         member, crps = self[client], self.scores(client)["crps"]
+        has_graph = member.job.spec.channel_dag is not None
         return Verdict(
             (
                 judge_convergence(member.convergence),
                 *(judge_skill(float(crps[MODEL]), float(crps[name]), name) for name in _NAIVE),
                 judge_coverage(member.coverage, member.job.held_out),
+                *([channel_graph(member.fit).judge()] if has_graph else []),
             )
         )
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pandas as pd
 import xarray as xr
 
-from pymc_toolkit.analysis.channel_graph import ChannelGraph, channel_graph
+from pymc_toolkit.analysis.channel_graph import channel_graph
 from pymc_toolkit.analysis.contributions import (
     TOTAL,
     by_period,
@@ -35,7 +35,6 @@ from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.verdicts import Status, Verdict
 from pymc_toolkit.version import __version__
 
-_ENDS = ("cause", "effect")
 _PACKAGES = ("pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
 
 
@@ -64,9 +63,6 @@ def model_report(
     components = decomposition(fit, data)
     earned = totals(components)
     returns = _report_returns(components, data, costs)
-    graph = _graph(fit, data, returns, costs)
-    if graph is not None:
-        verdict = Verdict((*verdict.checks, graph.check))
     first, last = (f"{date.day} {date:%B %Y}" for date in (data.dates[0], data.dates[-1]))
     media = summarise(components["channels"].sum((DATE, CHANNEL)) / components[FITTED].sum(DATE))
     media_share = (float(media["mean"]), float(media["ci_low"]), float(media["ci_high"]))
@@ -102,7 +98,7 @@ def model_report(
         multiplier=media_effectiveness(fit),
         provenance=provenance(fit, data),
         experiments=_experiments(fit, without_tests, costs),
-        graph=graph,
+        graph=_graph(fit, data, returns, costs),
     )
 
 
@@ -129,22 +125,15 @@ def _graph(
         for column, end in returns.items()
     }
     return GraphReport(
-        edges=_with_spend_interval(graph),
+        edges=graph.edges(),
         order=tuple(graph.order),
-        moved=moved_credit(fit),
+        moved=moved_credit(fit, data),
         returns=pd.DataFrame(
             {**sides, "contribution": total["contribution"], "paid": direct["paid"]}
         ),
         check=graph.judge(),
         varsortability=graph.varsortability,
     )
-
-
-def _with_spend_interval(graph: ChannelGraph) -> pd.DataFrame:
-    edges = graph.edges()
-    cause, effect = (edges[end].map(graph.channels.index).to_numpy(int) for end in _ENDS)
-    unit = graph.unit[cause, effect]
-    return edges.assign(spend_low=edges["ci_low"] * unit, spend_high=edges["ci_high"] * unit)
 
 
 def provenance(fit: Fit, data: ModelData) -> Provenance:

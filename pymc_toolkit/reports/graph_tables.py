@@ -104,7 +104,7 @@ def moves(report: ModelReport) -> Table | None:
         f"{report.target_name} ({probability(report.ci_prob)})",
         "Share of what it brought",
     )
-    caption = f"Credit that moves, {_LEAST:.0%} or more, over the training periods"
+    caption = f"Credit that moves, {_LEAST:.0%} or more"
     return Table(caption, columns, rows, frozenset({1}))
 
 

@@ -20,6 +20,7 @@ from pymc_toolkit.channel_graph.mode import find_penalty
 from pymc_toolkit.channel_graph.series import graph_series
 from pymc_toolkit.components.channel_dag import NOTEARS, ChannelDag
 from pymc_toolkit.components.time_varying import elapsed_share, fourier_modes, trend_basis
+from pymc_toolkit.engines.bayesian.blend import channel_spread
 from pymc_toolkit.exceptions import ChannelGraphError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
@@ -75,7 +76,8 @@ def check_graph(data: ModelData, spec: ModelSpec) -> None:
 
 def _series(data: ModelData, spec: ModelSpec) -> tuple[Array, Array]:
     """What channels spent, and what may move several of them at once."""
-    media = data.scaled("media").transpose(DATE, CHANNEL).values
+    # In the client's units, which equal variances are assumed in.
+    media = data.dataset["media"].transpose(DATE, CHANNEL).values
     common = [data.scaled("controls").transpose(DATE, CONTROL).values]
     if spec.yearly_seasonality:
         common.append(fourier_modes(data.dates, spec.yearly_seasonality))
@@ -93,7 +95,7 @@ def edge_slots(candidates: Candidates) -> int:
 
 
 def dag_data(
-    candidates: Candidates, drawn: GraphDraws, data: ModelData, spec: ModelSpec
+    candidates: Candidates, data: ModelData, spec: ModelSpec
 ) -> dict[str, tuple[tuple[str, ...], Array]]:
     """The arrays of the candidate edges that a model's graph takes, by name, each with its dims."""
     slots, count, n = edge_slots(candidates), candidates.count, len(data.channels)
@@ -103,7 +105,8 @@ def dag_data(
     penalty = find_penalty(candidates, _dag(spec).acyclicity, float(scale))
     media = data.scaled("media").transpose(DATE, CHANNEL).values.T
     # In standard deviations of the channel that is driven: what one unit of weight adds to it.
-    ratio = drawn.spread[candidates.effect] / drawn.spread[candidates.cause]
+    spread = channel_spread(data)
+    ratio = spread[candidates.effect] / spread[candidates.cause]
     sources = np.zeros((slots, spec.lag_max, media.shape[1]))
     for edge in range(count):
         for lag in range(spec.lag_max):

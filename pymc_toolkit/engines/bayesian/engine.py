@@ -93,7 +93,7 @@ class BayesianEngine:
         self.check(data, spec)
         drawn = learn_graph(data, spec, sampling.random_seed) if spec.channel_dag else None
         edges = candidate_edges(drawn) if drawn else None
-        dag = dag_data(edges, drawn, data, spec) if drawn and edges else None
+        dag = dag_data(edges, data, spec) if edges else None
         arrays = graph_data(data, spec, dag)
         slots = edge_slots(edges) if edges else 0
         model = compiled_model(Structure.of(data, spec, slots), arrays)
