@@ -16,7 +16,7 @@ from pymc_toolkit.components.time_varying import SPECTRAL_DENSITIES
 from pymc_toolkit.exceptions import DataWarning, PriorError, warn_user
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
-from pymc_toolkit.names import CHANGEPOINT, CONTROL, DAG_MIX, FOURIER_MODE
+from pymc_toolkit.names import CHANGEPOINT, CONTROL, DAG_MIX, DAG_WEIGHTS, EDGE, FOURIER_MODE
 from pymc_toolkit.priors import (
     INTERCEPT_TVP,
     MEDIA_TVP,
@@ -87,6 +87,8 @@ def checked_overrides(
             continue
         prior = _to_plain(name, given)
         _check_dims(name, prior, defaults[name])
+        if name == DAG_WEIGHTS:
+            _check_sparse(prior)
         if name == "likelihood":
             _check_likelihood(prior)
         else:
@@ -147,7 +149,7 @@ def _with_kwargs(name: str, prior: PlainPrior) -> PlainPrior:
 def _check_dims(name: str, prior: PlainPrior, default: PlainPrior) -> None:
     got, expected = prior_dims(prior), prior_dims(default)
     # The amplitudes of a season cannot be one number: sines and cosines would move together.
-    may_share = expected and expected != (FOURIER_MODE,)
+    may_share = expected and expected not in ((FOURIER_MODE,), (EDGE,))
     if got != expected and not (may_share and got == ()):
         raise PriorError(
             f"Got dims {got or 'none'} for the prior of {name!r}; expected {expected or 'none'}"
@@ -159,6 +161,17 @@ def _check_dims(name: str, prior: PlainPrior, default: PlainPrior) -> None:
                 f"Got dims {prior_dims(value)} for {key} of the prior of {name!r}; expected "
                 f"{f'{got} or none' if got else 'none'}, as for the prior itself."
             )
+
+
+def _check_sparse(prior: PlainPrior) -> None:
+    """Refuse a prior of edges' weights that the search for their mode does not know."""
+    scale = prior["kwargs"].get("b")
+    if prior["dist"] != "Laplace" or prior["kwargs"].get("mu", 0) != 0 or not _is_positive(scale):
+        raise PriorError(
+            f"Got {prior['dist']} with {dict(prior['kwargs'])} for {DAG_WEIGHTS!r}; expected a "
+            "Laplace around 0 with a number as its scale, such as "
+            'Prior("Laplace", mu=0, b=0.3, dims="edge").'
+        )
 
 
 def _check_likelihood(prior: PlainPrior) -> None:

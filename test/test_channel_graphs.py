@@ -434,7 +434,8 @@ def exact(tables: list[np.ndarray], densities: list[float], possible: np.ndarray
     pairs, weights = n * (n - 1) // 2, np.zeros(len(graphs))
     edges = graphs.sum(axis=(1, 2))
     for density in densities:
-        weights += density**edges * (1 - density) ** (pairs - edges)
+        prior = density**edges * (1 - density) ** (pairs - edges)
+        weights += prior / prior.sum()
     weights *= np.exp([total(tables, graph) for graph in graphs]) * possible
     return weights / weights.sum()
 

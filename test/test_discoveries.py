@@ -146,6 +146,25 @@ class TestPlumbing:
         (test,) = PymcModel.load(tmp_path / "ms.nc").uplift_tests
         assert (test.channel, test.start, test.end) == ("snapchat_cost", geo.start, geo.end)
 
+    def test_a_channel_graph_is_set_beside_the_truth(self, monkeypatch, tmp_path, capsys):
+        graph = script("channel_graph", monkeypatch)
+        graph.main(["--output", str(tmp_path), "--draws", "20", "--required", "tv:search"])
+        printed = capsys.readouterr().out
+        assert f"Report: {tmp_path / 'channel_graph.html'}" in printed
+        assert "tv → search" in printed
+        assert "truth, total" in printed
+        page = (tmp_path / "channel_graph.html").read_text(encoding="utf-8")
+        assert "How do channels drive each other?" in page
+        adjacency = pd.read_csv(tmp_path / "dag_adjacency.csv", index_col=0)
+        assert adjacency.loc["tv", "search"] > 0
+
+    def test_a_channel_graph_of_a_client_from_a_file(self, monkeypatch, tmp_path, capsys):
+        graph = script("channel_graph", monkeypatch)
+        order = ["--order", "google_ads_video_cost", "google_ads_search_brand_cost"]
+        graph.main(["--data", str(ROOT / "data" / "ms.csv"), "--output", str(tmp_path), *order])
+        assert "truth, total" not in capsys.readouterr().out
+        assert (tmp_path / "ms.html").is_file()
+
     def test_clients_described_in_a_file(self, monkeypatch, tmp_path):
         all_clients = script("all_clients", monkeypatch)
         settings = all_clients.simulated_clients()[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -199,7 +199,7 @@ def channel_graph(fit: Fit, threshold: float | None = None) -> ChannelGraph:
         If the model has no channel graph.
     """
     dag = graph_settings(fit)
-    least = dag.threshold if threshold is None else threshold
+    least = dag.threshold if threshold is None else replace(dag, threshold=threshold).threshold
     draws = graph_draws(fit.posterior)
     edges = np.abs(draws) > least
     probability = edges.mean(axis=0)

@@ -15,6 +15,8 @@ References
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.special import logsumexp, softmax
 
@@ -30,7 +32,7 @@ from pymc_toolkit.channel_graph.subsets import (
     without_bit,
 )
 
-# Probabilities of an edge from an earlier channel of an order to a later one.
+# Odds of an edge, each against the rest of one.
 _DENSITIES = (0.03, 0.06, 0.12, 0.25, 0.5, 0.75)
 # Graphs drawn for one that is taken, and orders drawn to count those of a graph.
 _DRAWN_FOR_ONE, _ORDERS = 4, 128
@@ -66,19 +68,20 @@ def constrained(scores: list[Array], allowed: Array, needed: Array) -> list[Arra
 def sample_dags(
     scores: list[Array], density: float | None, draws: int, rng: np.random.Generator
 ) -> Array:
-    """Draw graphs from their posterior.
+    """Draw graphs from their posterior, by importance resampling.
 
-    Before the data every edge of an acyclic graph has the same odds. Sums over orders count a graph
-    once for every order that it agrees with, which favours directions that many orders agree with
-    [2]_; so more graphs are drawn than are asked for, and of those each is taken with a
-    probability that makes up for it [3]_.
+    Before the data an acyclic graph of ``k`` edges has a probability in proportion to ``odds**k``.
+    Sums over orders count a graph once for every order that it agrees with, which favours
+    directions that many orders agree with [2]_; so more graphs are drawn than are asked for, and of
+    those each is taken with a probability that makes up for it [3]_.
 
     Parameters
     ----------
     scores : list of ndarray of shape (2**(n - 1),)
         Logarithm of the likelihood of each channel given every set of parents.
     density : float or None
-        Probability of an edge; None to learn it too, from a few that are equally likely before.
+        Odds of an edge are ``density : 1 - density``; None to learn it too, from a few that are
+        equally likely before.
     draws : int
     rng : numpy.random.Generator
 
@@ -91,6 +94,8 @@ def sample_dags(
     pairs = len(scores) * (len(scores) - 1) // 2
     forward = [_forward(_with_prior(scores, p)) for p in densities]
     evidence = np.array([sums[-1] for sums in forward]) + pairs * np.log1p(-densities)
+    if density is None:
+        evidence -= _log_normalisers(len(scores))
     drawn = rng.multinomial(draws * _DRAWN_FOR_ONE, softmax(evidence))
     graphs = [
         _sample(_with_prior(scores, p), sums, count, rng)
@@ -103,6 +108,24 @@ def sample_dags(
     orders = np.concatenate([log_orders(part, rng) for part in parts])
     chosen = rng.choice(len(found), draws, p=softmax(-orders[which.ravel()]))
     return found[chosen]
+
+
+@cache
+def _log_normalisers(n: int) -> Array:
+    """By density: logarithm of the sum of the prior over all acyclic graphs, by sampling.
+
+    Along a random order, each edge with its probability, a graph comes up in proportion to the
+    number of orders that it agrees with: their inverse averages to that sum.
+    """
+    rng = np.random.default_rng(0)
+    order = rng.random((_AT_ONCE, n)).argsort(axis=1)
+    forward = order[:, :, None] < order[:, None, :]
+    return np.array(
+        [
+            logsumexp(-log_orders(forward & (rng.random(forward.shape) < density), rng))
+            for density in _DENSITIES
+        ]
+    )
 
 
 def log_orders(graphs: Array, rng: np.random.Generator) -> Array:

@@ -45,9 +45,8 @@ class ChannelDag:
         log-determinant [2]_, or the trace of the matrix exponential [1]_, which takes several times
         longer.
     prior : float, optional
-        Probability of an edge before the data, along an order of the channels. By default it is
-        learnt too, from a few that are equally likely before, so that the data decide how dense
-        the graph is.
+        Odds of each edge before the data, among acyclic graphs, are ``prior : 1 - prior``. By
+        default they are learnt too, from a few that are equally likely before.
     threshold : float
         Weight, in standard deviations of the driven channel per standard deviation of the driving
         one, up to which an edge counts as none.
@@ -206,7 +205,7 @@ class ChannelDag:
         if cycle:
             raise ChannelGraphError(
                 f"Got required edges that go round in a circle, {' -> '.join(cycle)}; expected an "
-                "acyclic graph. Leave one of them out, or let a cause act a period later (lags)."
+                "acyclic graph. Leave one of them out."
             )
         self._check_order(self.order)
         if self.mode == FIXED and (self.forbidden or self.order or not self.required):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -130,16 +129,25 @@ def _random_weights(channels: list[str], dag: ChannelDag, rng: np.random.Generat
     n = len(channels)
     allowed, needed = dag.allowed(channels), dag.needed(channels)
     graph = needed.copy()
-    # Along a random order of which the required edges are part.
-    position = rng.permutation(n)
-    while (needed & (position[:, None] >= position)).any():
-        position = rng.permutation(n)
+    position = _random_order(needed, rng)
     forward = allowed & (position[:, None] < position)
     if dag.mode != FIXED:
         chance = min(1.0, _EDGES_A_CHANNEL * n / max(forward.sum(), 1))
         graph |= forward & (rng.random((n, n)) < chance)
     drawn = rng.uniform(*_WEIGHTS, size=(n, n)) * graph
     return np.concatenate([drawn[None], np.zeros((dag.lags, n, n))])
+
+
+def _random_order(needed: Array, rng: np.random.Generator) -> Array:
+    """Position of each channel in a random order in which required causes come first."""
+    left = list(range(len(needed)))
+    position = np.zeros(len(needed), dtype=int)
+    for place in range(len(needed)):
+        free = [channel for channel in left if not needed[left, channel].any()]
+        chosen = int(rng.choice(free))
+        position[chosen] = place
+        left.remove(chosen)
+    return position
 
 
 def _spend(media: Array, weights: Array, rng: np.random.Generator) -> Array:
@@ -162,15 +170,10 @@ def _spread(media: Array) -> Array:
 
 
 def _named(parameters: xr.Dataset, weights: Array, channels: list[str]) -> xr.Dataset:
-    """Parameters with the variables of a graph, every pair of channels an edge."""
-    n, lags = len(channels), len(weights) - 1
-    lag, cause, effect = (
-        np.array(ends)
-        for ends in zip(
-            *((lag, i, j) for lag in range(lags + 1) for i, j in permutations(range(n), 2)),
-            strict=True,
-        )
-    )
+    """Parameters with the variables of a graph."""
+    lags = len(weights) - 1
+    # Only edges: a channel without causes is all its own.
+    lag, cause, effect = np.nonzero(weights)
     kept = parameters.drop_dims([dim for dim in (EDGE, LAG, EFFECT) if dim in parameters.dims])
     known = kept.assign(
         {

@@ -101,7 +101,7 @@ def dag_data(
     slots, count, n = edge_slots(candidates), candidates.count, len(data.channels)
     if not slots:
         return {}
-    scale = resolve(spec, data.n_periods, bool(data.controls))[DAG_WEIGHTS]["kwargs"].get("b", 0.5)
+    scale = resolve(spec, data.n_periods, bool(data.controls))[DAG_WEIGHTS]["kwargs"]["b"]
     penalty = find_penalty(candidates, _dag(spec).acyclicity, float(scale))
     media = data.scaled("media").transpose(DATE, CHANNEL).values.T
     # In standard deviations of the channel that is driven: what one unit of weight adds to it.
