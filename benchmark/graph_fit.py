@@ -16,7 +16,7 @@ import warnings
 import pandas as pd
 
 from pymc_toolkit import ChannelDag, PymcModel, simulate_ms
-from pymc_toolkit.components.channel_dag import EXPM, LOGDET
+from pymc_toolkit.components.acyclicity import EXPM, LOGDET
 from pymc_toolkit.exceptions import ConvergenceWarning
 from pymc_toolkit.names import DAG_VARIABLES
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from pymc_toolkit.analysis.channel_graph import ChannelGraph, channel_graph, graph_settings
-from pymc_toolkit.components.channel_dag import TRIANGULAR
+from pymc_toolkit.components.channel_dag import FIXED
 from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.exceptions import ChannelGraphError
 from pymc_toolkit.model_spec import ModelSpec
 
 ADJACENCY_FILE = "dag_adjacency.csv"
@@ -66,8 +67,9 @@ class GraphMethods(ABC):
     def fit_in_order(self, **sampling: Any) -> Self:
         """Fit the model again with the channels in the order that was found.
 
-        Only graphs along that order are then possible (``mode="triangular"``): weights and returns
-        no longer allow for other directions. For data in which directions are clear.
+        Within a period only graphs along that order are then possible (``mode="triangular"``):
+        weights and returns no longer allow for other directions. For data in which directions are
+        clear.
 
         Parameters
         ----------
@@ -84,12 +86,21 @@ class GraphMethods(ABC):
         NotFittedError
             Before ``fit``.
         SpecificationError
-            If the model has no channel graph.
+            If the model has no channel graph, or one that was given.
         """
-        settings = graph_settings(self._fitted())
-        order = tuple((name,) for name in self.channel_graph().order)
-        self.spec = replace(self.spec, channel_dag=replace(settings, mode=TRIANGULAR, order=order))
-        return self.fit(**sampling)
+        dag = graph_settings(self._fitted())
+        if dag.mode == FIXED:
+            raise ChannelGraphError(
+                "Got a model whose graph is given (mode='fixed'); expected one that was learnt."
+            )
+        before = self.spec
+        order = self.channel_graph().order
+        self.spec = replace(before, channel_dag=dag.in_order(order))
+        try:
+            return self.fit(**sampling)
+        except Exception:
+            self.spec = before
+            raise
 
     @abstractmethod
     def fit(self) -> Self:

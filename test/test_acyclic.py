@@ -17,7 +17,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.gradient import verify_grad
 
-from pymc_toolkit.components.channel_dag import ACYCLICITIES, EXPM, LOGDET, acyclicity
+from pymc_toolkit.components.acyclicity import ACYCLICITIES, EXPM, LOGDET, acyclicity
 from pymc_toolkit.engines.bayesian import acyclic_loops
 from pymc_toolkit.engines.bayesian.acyclic_op import Acyclicity, penalised
 

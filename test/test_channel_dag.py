@@ -17,14 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import expm
 
-from pymc_toolkit.components.channel_dag import (
+from pymc_toolkit.components.acyclicity import (
     ACYCLICITIES,
-    ChannelDag,
     acyclicity,
-    find_cycle,
     h_acyclicity,
     h_log_determinant,
 )
+from pymc_toolkit.components.channel_dag import ChannelDag, find_cycle
 from pymc_toolkit.exceptions import ChannelGraphError
 
 NAMES = ("tv", "radio", "search", "display")

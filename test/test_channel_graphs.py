@@ -40,7 +40,8 @@ from pymc_toolkit.channel_graph.subsets import (
     without_bit,
 )
 from pymc_toolkit.channel_graph.weights import draw_weights
-from pymc_toolkit.components.channel_dag import ACYCLICITIES, NOISES, ChannelDag, acyclicity
+from pymc_toolkit.components.acyclicity import ACYCLICITIES, acyclicity
+from pymc_toolkit.components.channel_dag import NOISES, ChannelDag
 from pymc_toolkit.exceptions import ChannelGraphError
 
 NAMES = ("tv", "radio", "search", "display")

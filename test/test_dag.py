@@ -13,7 +13,8 @@ from test_program import as_python, by_pytensor  # noqa: F401 - a fixture
 
 from pymc_toolkit.channel_graph.candidates import PRIOR_SQUARES, Candidates, candidate_edges
 from pymc_toolkit.channel_graph.learn import GraphDraws
-from pymc_toolkit.components.channel_dag import ACYCLICITIES, ChannelDag, acyclicity
+from pymc_toolkit.components.acyclicity import ACYCLICITIES, acyclicity
+from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines.base import sum_components
 from pymc_toolkit.engines.bayesian.blend import Blend
 from pymc_toolkit.engines.bayesian.dag import NOTEARS_PENALTY, dag_data, edge_slots, learn_graph

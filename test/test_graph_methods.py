@@ -198,10 +198,20 @@ class TestTheModelKeepsIt:
     ) -> None:
         model = PymcModel.__new__(PymcModel)
         vars(model).update(vars(driven))
-        asked = {}
-        monkeypatch.setattr(PymcModel, "fit", lambda self, **kwargs: asked.update(kwargs) or self)
+        asked: list[Any] = []
+
+        def fit(self: PymcModel, **kwargs: Any) -> PymcModel:
+            asked.append((self.spec, kwargs))
+            if kwargs["draws"] < 0:
+                raise SpecificationError("as sampling would")
+            return self
+
+        monkeypatch.setattr(PymcModel, "fit", fit)
+        with pytest.raises(SpecificationError):
+            model.fit_in_order(draws=-1)
+        assert model.spec == driven.spec
         model.fit_in_order(draws=50)
-        assert asked == {"draws": 50}
+        assert asked[-1] == (model.spec, {"draws": 50})
         dag = model.spec.channel_dag
         assert dag is not None
         assert dag.mode == TRIANGULAR
@@ -210,6 +220,31 @@ class TestTheModelKeepsIt:
         place = [driven.config.channel_names.index(name) for (name,) in dag.order]
         allowed = dag.allowed(driven.config.channel_names)[np.ix_(place, place)]
         np.testing.assert_array_equal(allowed, upstream)
+
+
+    def test_an_order_keeps_what_is_known(self) -> None:
+        """Groups hold in later periods too; an order that was found is one within a period."""
+        names = ["channel_1_cost", "channel_2_cost", "channel_3_cost"]
+        dag = ChannelDag(order=[names[2], names[0]])
+        spec = ModelSpec(lag_max=3, channel_dag=dag)
+        adjacency = np.zeros((3, 3))
+        adjacency[1, 2] = 0.5
+        fit = fake_fit(small_data(n_channels=3), spec, fixed={DAG_ADJACENCY: adjacency})
+        order = channel_graph(fit).order
+        assert order.index(names[1]) < order.index(names[2]) < order.index(names[0])
+        found = dag.in_order(order)
+        later = found.allowed_later(names)
+        assert later[2, 1]
+        assert not later[0, 2]
+        assert not found.allowed(names)[2, 1]
+
+    def test_a_graph_that_was_given_is_not_learnt_again(self) -> None:
+        model = model_of(
+            channel_dag=ChannelDag(mode="fixed", required=[("channel_1_cost", "channel_2_cost")])
+        )
+        model._fit = fake_fit(model.config.model_data, model.spec)
+        with pytest.raises(ChannelGraphError, match="whose graph is given"):
+            model.fit_in_order()
 
 
 class TestWhatIsRefused:

@@ -100,10 +100,12 @@ def test_credit_goes_all_the_way_up(data: ModelData) -> None:
     off = spend_without(FIRST, data, now, before)
     lost = direct - earned_from(off, fit)
     moved = credited["moved"].values
-    for effect in (SECOND, THIRD):
-        np.testing.assert_allclose(
-            moved[..., FIRST, effect], lost[..., effect].sum(axis=-1), rtol=1e-9
-        )
+    brought = lost.sum(axis=-2)
+    np.testing.assert_allclose(moved[..., FIRST, SECOND], brought[..., SECOND], rtol=1e-9)
+    # The third has two causes: in weeks in which they would have made it spend more than it did
+    # they share what it brought.
+    assert (moved[..., FIRST, THIRD] <= brought[..., THIRD] * (1 + 1e-9)).all()
+    assert (moved[..., FIRST, THIRD] >= 0.9 * brought[..., THIRD]).all()
     assert (np.abs(moved[..., SECOND, THIRD]) > 0).all()
     assert not moved[..., SECOND, FIRST].any()
 
@@ -134,6 +136,23 @@ def test_a_blend_passes_on_what_it_takes_of_causes(data: ModelData) -> None:
     credited = credit_upstream(fit.posterior, SPEC, data, data)
     # All that reaches the effect's curve is the cause's: so all that it earns is.
     np.testing.assert_allclose(credited["channels"].isel(channel=SECOND), 0.0, atol=1e-12)
+
+
+def test_no_channel_gives_more_than_its_causes_made(data: ModelData) -> None:
+    """On an S-shaped curve each of two causes alone would be worth nearly all."""
+    spec = replace(SPEC, saturation="hill", channel_dag=ChannelDag(lags=0))
+    now = np.zeros((3, 3))
+    now[FIRST, THIRD] = now[SECOND, THIRD] = 0.7
+    media = data.dataset["media"].copy()
+    media.values[:, THIRD] = 0.1 + media.values[:, FIRST] + media.values[:, SECOND]
+    driven = replace(data, dataset=data.dataset.assign(media=media)).rescaled()
+    fit = fake_fit(driven, spec, fixed={DAG_ADJACENCY: now, DAG_MIX: 0.0, "saturation_slope": 4.0})
+    credited = credit_upstream(fit.posterior, spec, driven, driven)["channels"]
+    direct = decompose(fit.posterior, spec, driven, driven)["channels"]
+    own = credited.isel(channel=THIRD)
+    assert (own >= -1e-12).all()
+    assert (own <= direct.isel(channel=THIRD) + 1e-12).all()
+    assert own.sum() < 0.9 * direct.isel(channel=THIRD).sum()
 
 
 def test_nothing_moves_without_an_edge(data: ModelData) -> None:

@@ -65,7 +65,8 @@ class ChannelGraph:
     @property
     def order(self) -> list[str]:
         """Channels from upstream to downstream: the proof that the graph has no cycle."""
-        return [self.channels[node] for node in topological_order(self.graph)]
+        known = self.dag.known_upstream(self.channels)
+        return [self.channels[node] for node in topological_order(self.graph | known)]
 
     @property
     def directions(self) -> Array:

@@ -98,7 +98,8 @@ def draw_graphs(
     else:
         scores = parent_scores(prepared.news, prepared.periods, dag.noise, dag.max_parents)
         graphs = sample_dags(constrained(scores, allowed, needed), dag.prior, draws, rng)
-    now, before = draw_weights(prepared, graphs, allowed, rng)
+    later = dag.allowed_later(names)[inner]
+    now, before = draw_weights(prepared, graphs, later, rng)
     n = series.shape[1]
     spread = np.ones(n)
     spread[prepared.place] = prepared.spread

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.channel_graph.candidates import PRIOR_SQUARES, Candidates
 from pymc_toolkit.channel_graph.dags import is_acyclic
-from pymc_toolkit.components.channel_dag import acyclicity
+from pymc_toolkit.components.acyclicity import acyclicity
 
 logger = logging.getLogger(__name__)
 

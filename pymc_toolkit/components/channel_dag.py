@@ -1,19 +1,9 @@
-"""How channels may drive each other: what is known of their graph, and what keeps it acyclic.
-
-A graph's weights are a matrix ``W`` with ``W[i, j]`` the effect of channel ``i`` on channel ``j``.
-
-References
-----------
-.. [1] Zheng, Aragam, Ravikumar, Xing (2018). DAGs with NO TEARS: continuous optimization for
-   structure learning.
-.. [2] Bello, Aragam, Ravikumar (2022). DAGMA: learning DAGs via M-matrices and a log-determinant
-   acyclicity characterization.
-"""
+"""How channels may drive each other: what is asked of their graph, and known of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from numbers import Real
 from typing import Any
@@ -21,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.components.acyclicity import ACYCLICITIES, LOGDET
 from pymc_toolkit.exceptions import ChannelGraphError
 
 NOTEARS, TRIANGULAR, FIXED = MODES = ("notears", "triangular", "fixed")
-EXPM, LOGDET = ACYCLICITIES = ("expm", "logdet")
 GAUSSIAN, NON_GAUSSIAN, EQUAL = NOISES = ("gaussian", "non_gaussian", "equal")
 MOST_LAGS = 4
 
@@ -41,9 +31,8 @@ class ChannelDag:
         Learn the graph among all acyclic ones; among those whose edges point forward in ``order``
         (the order of the channels by default); or take the edges of ``required`` as they are.
     acyclicity : {"logdet", "expm"}
-        What measures how far the weights that are sampled are from an acyclic graph: the
-        log-determinant [2]_, or the trace of the matrix exponential [1]_, which takes several times
-        longer.
+        What measures how far the weights that are sampled are from an acyclic graph, see
+        :mod:`pymc_toolkit.components.acyclicity`; the exponential takes several times longer.
     prior : float, optional
         Odds of each edge before the data, among acyclic graphs, are ``prior : 1 - prior``. By
         default they are learnt too, from a few that are equally likely before.
@@ -51,10 +40,11 @@ class ChannelDag:
         Weight, in standard deviations of the driven channel per standard deviation of the driving
         one, up to which an edge counts as none.
     forbidden, required : sequence of (str, str)
-        Edges (cause, effect) that cannot be, and that are there.
+        Edges (cause, effect) that cannot be, now or later, and that are there in the same period.
     order : sequence of str or of sequences of str, optional
         Channels, or groups of them, from upstream to downstream: no edge points from a later
-        group to an earlier one. Channels that are not named may be anywhere.
+        group to an earlier one, now or later. Channels that are not named may be anywhere. In the
+        triangular mode every channel has its place, and the order is one within a period.
     lags : int
         Number of earlier periods whose spend may drive a channel, 0 to 4. Time tells cause from
         effect; what a channel spends by habit is told apart by its own past.
@@ -132,28 +122,52 @@ class ChannelDag:
 
     def allowed(self, channels: Sequence[str]) -> Array:
         """Which channel may drive which in the same period, as bool of shape (cause, effect)."""
-        place = {name: i for i, name in enumerate(channels)}
-        allowed = ~np.eye(len(channels), dtype=bool)
         if self.mode == FIXED:
             return self.needed(channels)
         groups = self.order
         if self.mode == TRIANGULAR:
             groups = tuple((name,) for name in (sum(groups, ()) or channels))
-        for later, group in enumerate(groups):
-            for earlier in groups[:later]:
-                allowed[np.ix_([place[a] for a in group], [place[b] for b in earlier])] = False
         # Turned round, a required edge would be a cycle with itself.
-        for cause, effect in (*self.forbidden, *(edge[::-1] for edge in self.required)):
-            allowed[place[cause], place[effect]] = False
-        return allowed
+        against = [*self.forbidden, *(edge[::-1] for edge in self.required)]
+        allowed = ~(upstream(groups, channels).T | _matrix(against, channels))
+        return allowed & ~np.eye(len(channels), dtype=bool)
+
+    def allowed_later(self, channels: Sequence[str]) -> Array:
+        """Which channel may drive which in a later period, as bool of shape (cause, effect).
+
+        Forbidden edges and groups hold here too; a triangular order is one within a period.
+        """
+        if self.mode == FIXED:
+            return self.needed(channels)
+        allowed = ~(self.known_upstream(channels).T | _matrix(self.forbidden, channels))
+        return allowed & ~np.eye(len(channels), dtype=bool)
+
+    def known_upstream(self, channels: Sequence[str]) -> Array:
+        """Which channel is known to come before which, as bool of shape (before, after)."""
+        return upstream(() if self.mode == TRIANGULAR else self.order, channels)
+
+    def in_order(self, order: Sequence[str]) -> ChannelDag:
+        """The same with the order of the channels within a period given.
+
+        Groups that no edge may go back from stay so in later periods.
+        """
+        earlier = np.argwhere(self.known_upstream(order))
+        back = [(order[after], order[before]) for before, after in earlier]
+        forbidden = (*self.forbidden, *back)
+        groups = tuple((name,) for name in order)
+        return replace(self, mode=TRIANGULAR, order=groups, forbidden=forbidden)
+
+    def without(self, channels: Iterable[str]) -> ChannelDag | None:
+        """The same without required edges of some channels; None if a given graph loses all."""
+        left_out = set(channels)
+        kept = tuple(edge for edge in self.required if not left_out & set(edge))
+        if self.mode == FIXED and not kept:
+            return None
+        return replace(self, required=kept)
 
     def needed(self, channels: Sequence[str]) -> Array:
         """Which edges are required, as bool of shape (cause, effect)."""
-        place = {name: i for i, name in enumerate(channels)}
-        needed = np.zeros((len(channels), len(channels)), dtype=bool)
-        for cause, effect in self.required:
-            needed[place[cause], place[effect]] = True
-        return needed
+        return _matrix(self.required, channels)
 
     def check_channels(self, channels: Sequence[str]) -> None:
         """Refuse knowledge that is not about these channels.
@@ -245,84 +259,21 @@ def find_cycle(edges: Iterable[Edge]) -> list[str]:
     return []
 
 
-def h_acyclicity(weights: Array) -> float:
-    """How far a graph is from acyclic: ``tr(exp(W∘W)) - d``, zero for a DAG alone [1]_.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (channel, channel)
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> h_acyclicity(np.array([[0.0, 2.0], [0.0, 0.0]]))
-    0.0
-    >>> round(h_acyclicity(np.array([[0.0, 1.0], [1.0, 0.0]])), 3)
-    1.086
-    """
-    return acyclicity(weights, EXPM)[0]
+def upstream(groups: Sequence[Sequence[str]], channels: Sequence[str]) -> Array:
+    """Which channel is in an earlier group than which, as bool of shape (before, after)."""
+    level = {name: number for number, group in enumerate(groups) for name in group}
+    numbers = np.array([level.get(name, np.nan) for name in channels])
+    before: Array = numbers[:, None] < numbers[None, :]
+    return before
 
 
-def h_log_determinant(weights: Array) -> float:
-    """How far a graph is from acyclic: ``-log det(I - W∘W)``, zero for a DAG alone [2]_.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (channel, channel)
-
-    Returns
-    -------
-    float
-        Infinite where the squared weights go round a cycle with a gain of one or more.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> h_log_determinant(np.array([[0.0, 2.0], [0.0, 0.0]]))
-    0.0
-    """
-    return acyclicity(weights, LOGDET)[0]
-
-
-def acyclicity(weights: Array, kind: str) -> tuple[float, Array]:
-    """One of the two measures, with its exact gradient.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (channel, channel)
-    kind : {"expm", "logdet"}
-
-    Returns
-    -------
-    value : float
-        Infinite where it is not defined, or no number can hold it; the gradient is NaN there.
-    gradient : ndarray of shape (channel, channel)
-        ``exp(W∘W)ᵀ ∘ 2W``, or ``(I - W∘W)⁻ᵀ ∘ 2W``.
-    """
-    from scipy.linalg import expm
-
-    weights = np.asarray(weights, float)
-    beyond, size = (np.inf, np.full_like(weights, np.nan)), len(weights)
-    with np.errstate(over="ignore", invalid="ignore"):
-        squared = weights * weights
-        if not np.isfinite(squared).all():
-            return beyond
-        if kind == EXPM:
-            power = expm(squared)
-            if not np.isfinite(power).all():
-                return beyond
-            return max(0.0, float(np.trace(power) - size)), power.T * 2 * weights
-    matrix = np.eye(size) - squared
-    # Within the domain all eigenvalues of W∘W, which is not negative, lie inside the unit circle.
-    if np.abs(np.linalg.eigvals(squared)).max(initial=0.0) >= 1:
-        return beyond
-    value = -float(np.linalg.slogdet(matrix).logabsdet)
-    # Not -0.0 (so zero comes first), and not a rounding error below what is possible.
-    return max(0.0, value), np.linalg.inv(matrix).T * 2 * weights
+def _matrix(edges: Iterable[Edge], channels: Sequence[str]) -> Array:
+    """Edges as bool of shape (cause, effect)."""
+    place = {name: i for i, name in enumerate(channels)}
+    matrix = np.zeros((len(channels), len(channels)), dtype=bool)
+    for cause, effect in edges:
+        matrix[place[cause], place[effect]] = True
+    return matrix
 
 
 def _edges(name: str, given: Any) -> tuple[Edge, ...]:

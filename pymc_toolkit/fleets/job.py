@@ -57,7 +57,7 @@ class Subject:
         return [int(child.generate_state(1)[0]) for child in children]
 
     def job(self, name: str, data: ModelData, trained_on: int, seed: int, **more: Any) -> Job:
-        """One fit of this model, with the experiments that its training window has seen.
+        """One fit of this model, with what is known that its training window has seen.
 
         Parameters
         ----------
@@ -68,14 +68,17 @@ class Subject:
         **more
             ``about`` or ``truth`` of the job.
         """
-        tests = seen_tests(self.spec.uplift_tests, data.window(None, trained_on))
+        training = data.window(None, trained_on)
+        tests = seen_tests(self.spec.uplift_tests, training)
+        # Of a channel that was not on air yet there is nothing to learn from.
+        dag = self.spec.channel_dag and self.spec.channel_dag.without(training.dark_channels)
         return Job(
             name=name,
             client=Client.of(self.config),
             data=data,
             trained_on=trained_on,
             engine=self.engine,
-            spec=replace(self.spec, uplift_tests=tests),
+            spec=replace(self.spec, uplift_tests=tests, channel_dag=dag),
             sampling=replace(self.sampling, random_seed=seed),
             **more,
         )

@@ -2,7 +2,7 @@
 
 Their text is part of a program (:mod:`pymc_toolkit.engines.bayesian.program`), so it uses no other
 names than that has. The formulas are those of
-:func:`pymc_toolkit.components.channel_dag.acyclicity`, which a test holds them against. Matrices
+:func:`pymc_toolkit.components.acyclicity.acyclicity`, which a test holds them against. Matrices
 lie row by row.
 """
 

@@ -11,7 +11,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import numba_funcify
 
-from pymc_toolkit.components.channel_dag import acyclicity
+from pymc_toolkit.components.acyclicity import acyclicity
 from pymc_toolkit.engines.bayesian import acyclic_loops
 
 

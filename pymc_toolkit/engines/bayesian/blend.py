@@ -80,14 +80,24 @@ class Blend:
         exposure : ndarray of shape (..., date, channel)
             Scaled.
         """
+        parts = [self._expected_of(exposure, effect) for effect in range(exposure.shape[-1])]
+        return np.stack(np.broadcast_arrays(*parts), axis=-1)
+
+    def of_one(self, exposure: Array, channel: int) -> Array:
+        """What reaches one channel's curve before carry-over, of shape (..., date, 1)."""
+        own = self.own[..., None, channel]
+        expected = self._expected_of(exposure, channel)
+        blended: Array = own * exposure[..., channel] + (1 - own) * expected
+        return blended[..., None]
+
+    def _expected_of(self, exposure: Array, channel: int) -> Array:
         batch = np.broadcast_shapes(self.own.shape[:-1], exposure.shape[:-2])
-        expected = np.zeros((*batch, *exposure.shape[-2:]))
         periods = exposure.shape[-2]
-        for edge, (cause, effect, lag) in enumerate(
-            zip(self.cause, self.effect, self.lag, strict=True)
-        ):
-            moved = exposure[..., : periods - lag, cause] * self.unit[edge]
-            expected[..., lag:, effect] += self.weights[..., edge, None] * moved
+        expected = np.zeros((*batch, periods))
+        for edge in np.flatnonzero(self.effect == channel):
+            lag = min(int(self.lag[edge]), periods)
+            moved = exposure[..., : periods - lag, self.cause[edge]] * self.unit[edge]
+            expected[..., lag:] += self.weights[..., edge, None] * moved
         return expected
 
     def __call__(self, exposure: Array) -> Array:

@@ -2,8 +2,10 @@
 
 A channel's spend is a sum of parts: what it spends of its own accord, and what its causes, directly
 or through others, make it spend. Without one cause's part a channel would have earned less; that
-difference is the cause's. What remains is the channel's own. So the sum over channels stays what it
-was, and a channel that nothing drives is credited with exactly what would be lost without it.
+difference is the cause's. Where the differences of several causes would add up to more than all
+of them together make, as on a curve that is first convex, they are scaled down to that. What
+remains is the channel's own, at least what its own part alone would earn. So the sum over channels
+stays what it was, and a channel that nothing drives is credited with what would be lost without it.
 
 References
 ----------
@@ -74,16 +76,13 @@ def credit_upstream(
     exposure = data.scaled("media").transpose(DATE, CHANNEL).values
     for first in range(0, len(total), _AT_ONCE):
         rows = np.arange(first, min(first + _AT_ONCE, len(total)))
-        for cause, part in _parts(exposure, weights[rows]):
-            reached = np.abs(part).max(axis=1) > 0
-            for effect in np.flatnonzero(reached.any(axis=0)):
-                if effect == cause:
-                    continue
-                there = np.flatnonzero(reached[:, effect])
-                lost = responses.lost(rows[there], part[there], int(effect))
-                total[rows[there], :, cause] += lost
-                total[rows[there], :, effect] -= lost
-                moved[rows[there], cause, effect] = lost.sum(axis=1)
+        parts = dict(_parts(exposure, weights[rows]))
+        for effect in range(n):
+            shares = _shares(responses, rows, parts, effect)
+            for cause, share in shares.items():
+                total[rows, :, cause] += share
+                total[rows, :, effect] -= share
+                moved[rows, cause, effect] = share.sum(axis=1)
     return xr.Dataset(
         {
             "channels": direct.copy(data=total.reshape(direct.shape)),
@@ -91,6 +90,26 @@ def credit_upstream(
         },
         coords={EFFECT: direct[CHANNEL].values},
     )
+
+
+def _shares(
+    responses: _Responses, rows: Array, parts: dict[int, Array], effect: int
+) -> dict[int, Array]:
+    """What each cause is credited with of what a channel brought, each of shape (row, date)."""
+    reach = {
+        cause: part for cause, part in parts.items() if cause != effect and part[..., effect].any()
+    }
+    if not reach:
+        return {}
+    lost = {cause: responses.lost(rows, part, effect) for cause, part in reach.items()}
+    if len(lost) == 1:
+        return lost
+    together = responses.lost(rows, sum(reach.values(), np.zeros(())), effect)
+    gains = sum(np.maximum(loss, 0.0) for loss in lost.values())
+    losses = sum(np.minimum(loss, 0.0) for loss in lost.values())
+    room = np.maximum(together - losses, 0.0)
+    share = np.divide(room, gains, out=np.ones_like(room), where=gains > room)
+    return {cause: np.where(loss > 0, loss * share, loss) for cause, loss in lost.items()}
 
 
 def _scaled_weights(posterior: xr.Dataset, training: ModelData) -> Array:
@@ -123,7 +142,7 @@ def _parts(exposure: Array, weights: Array) -> Iterator[tuple[int, Array]]:
     now = weights[:, 0]
     onward = np.linalg.inv(np.eye(n) - now)
     own = exposure - exposure @ now
-    for lag in range(1, lags + 1):
+    for lag in range(1, min(lags, len(exposure) - 1) + 1):
         own[:, lag:] -= exposure[:-lag] @ weights[:, lag]
     edges = (np.abs(weights) > 0).any(axis=(0, 1)) & ~np.eye(n, dtype=bool)
     for cause in np.flatnonzero(edges.any(axis=1)):
@@ -178,9 +197,9 @@ class _Responses:
         chosen = slice(effect, effect + 1)
         # No one spends less than nothing.
         kept = np.maximum(self.exposure - part, 0.0)
-        kept_input = self.blend.at(rows)(kept) if self.blend else kept
+        kept_input = self.blend.at(rows).of_one(kept, effect) if self.blend else kept[..., chosen]
         before = self.carried[rows][..., chosen]
-        after = carry_over(kept_input[..., chosen], self.kernel[rows][:, chosen])
+        after = carry_over(kept_input, self.kernel[rows][:, chosen])
         curve = self.spec.saturation_component
         values = {name: v[rows, None, chosen] for name, v in self.parameters.items()}
         difference = curve.response(np.maximum(before, 0.0), **values) - curve.response(
