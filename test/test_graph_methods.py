@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from fits import TINY, fake_fit, small_config, small_data
+from fits import TINY, fake_fit, small_config, small_data, small_subject
+from pymc_extras.prior import Prior
 
 from pymc_toolkit import ChannelDag, PymcModel
 from pymc_toolkit.analysis.channel_graph import channel_graph
 from pymc_toolkit.channel_graph.dags import is_acyclic
 from pymc_toolkit.components.channel_dag import TRIANGULAR
 from pymc_toolkit.engines.bayesian import graph as graph_module
+from pymc_toolkit.engines.bayesian.blend import Blend
 from pymc_toolkit.engines.bayesian.dag import NOTEARS_PENALTY, learn_graph
 from pymc_toolkit.exceptions import (
     ChannelGraphError,
     DataWarning,
     NotFittedError,
+    PriorError,
     SpecificationError,
 )
+from pymc_toolkit.fleets.truths import known_truths
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import DAG_ADJACENCY
 from pymc_toolkit.simulate import simulate_client
@@ -147,6 +152,22 @@ class TestTables:
         assert check.status is Status.REVIEW
         assert "which depend on units (varsortability" in check.sentence
 
+    def test_a_link_that_is_not_sure_asks_for_a_review(self) -> None:
+        spec = ModelSpec(lag_max=3, channel_dag=ChannelDag(lags=0))
+        fit = fake_fit(small_data(), spec, draws=100)
+        adjacency = fit.posterior[DAG_ADJACENCY].copy(data=np.zeros((2, 100, 2, 2)))
+        adjacency[:, :70, 0, 1] = 0.5
+        fit.idata["posterior"] = fit.idata["posterior"].assign({DAG_ADJACENCY: adjacency})
+        check = channel_graph(fit).judge()
+        assert check.status is Status.REVIEW
+        assert "less probable than 80%: channel_1_cost and channel_2_cost (70%)" in check.sentence
+
+    def test_a_threshold_is_checked(self) -> None:
+        fit = fake_fit(small_data(), ModelSpec(lag_max=3, channel_dag=ChannelDag()))
+        for threshold in (-1, "a"):
+            with pytest.raises(ChannelGraphError, match="Got threshold="):
+                channel_graph(fit, threshold)
+
     def test_no_edge_is_a_finding_too(self) -> None:
         spec = ModelSpec(lag_max=3, channel_dag=ChannelDag(lags=0))
         fit = fake_fit(small_data(), spec, fixed={DAG_ADJACENCY: np.zeros((2, 2))})
@@ -221,7 +242,6 @@ class TestTheModelKeepsIt:
         allowed = dag.allowed(driven.config.channel_names)[np.ix_(place, place)]
         np.testing.assert_array_equal(allowed, upstream)
 
-
     def test_an_order_keeps_what_is_known(self) -> None:
         """Groups hold in later periods too; an order that was found is one within a period."""
         names = ["channel_1_cost", "channel_2_cost", "channel_3_cost"]
@@ -274,6 +294,22 @@ class TestWhatIsRefused:
         ):
             model_of(table, channel_dag=required)
 
+    def test_priors_of_weights_that_no_mode_is_known_of(self) -> None:
+        laplace = Prior("Laplace", mu=0, b=0.2, dims="edge")
+        model = model_of(channel_dag="notears", model_priors={"dag_weights": laplace})
+        assert model.spec.prior_overrides["dag_weights"]["kwargs"]["b"] == 0.2
+        for given in (
+            Prior("Normal", mu=0, sigma=1, dims="edge"),
+            Prior("Laplace", mu=0, b=Prior("HalfNormal", sigma=1), dims="edge"),
+            Prior("Laplace", mu=1, b=1, dims="edge"),
+            Prior("Laplace", mu=0, b=1),
+        ):
+            with pytest.raises(PriorError, match="dag_weights"):
+                model_of(channel_dag="notears", model_priors={"dag_weights": given})
+        mix = Prior("Normal", mu=0.5, sigma=1, dims="channel")
+        with pytest.raises(PriorError, match="between 0 and 1"):
+            model_of(channel_dag="notears", model_priors={"dag_mix": mix})
+
     def test_unknown_settings(self) -> None:
         with pytest.raises(ChannelGraphError, match="Got mode='dagma'.*expected one of 'notears'"):
             model_of(dag_mode="dagma")
@@ -319,6 +355,38 @@ class TestFleets:
         credited, direct = fleet.credited(), fleet.channels()
         sums = [t.groupby("simulation")["truth"].sum() for t in (credited, direct)]
         np.testing.assert_allclose(*sums)
+
+    def test_simulated_channels_without_causes_are_all_their_own(self, fake_sampler: Any) -> None:
+        """As in the model that is fitted to them."""
+        fake_sampler()
+        config = small_config(60, 3)
+        dag = ChannelDag(required=[("channel_1_cost", "channel_2_cost")], mode="fixed")
+        subject = small_subject(config, spec=ModelSpec(lag_max=3, channel_dag=dag))
+        for known in known_truths(subject, "prior", 3, seed=1):
+            blend = Blend.of(known.posterior, known.training)
+            assert (blend.own[..., [0, 2]] == 1).all()
+            assert (blend.own[..., 1] < 1).all()
+
+    def test_long_chains_of_required_edges_are_simulated_at_once(self, fake_sampler: Any) -> None:
+        fake_sampler()
+        config = small_config(60, 12)
+        names = config.channel_names
+        dag = ChannelDag(required=list(pairwise(names)), lags=0)
+        subject = small_subject(config, spec=ModelSpec(lag_max=3, channel_dag=dag))
+        (known,) = known_truths(subject, "prior", 1, seed=1)
+        there = known.posterior[DAG_ADJACENCY].values[0, 0] != 0
+        assert there[range(11), range(1, 12)].all()
+        assert is_acyclic(there)
+
+    def test_a_window_without_a_channel_does_without_its_edges(self, fake_sampler: Any) -> None:
+        fake_sampler()
+        table = simulate_client(n_periods=60, n_channels=3, seed=2).data
+        table.loc[table.index[:54], "channel_3_cost"] = 0.0
+        dag = ChannelDag(required=[("channel_1_cost", "channel_3_cost")])
+        with pytest.warns(DataWarning, match="First on air in the held-out periods"):
+            fleet = model_of(table, channel_dag=dag, random_seed=5).holdout_fleet((2, 8), **TINY)
+        required = {m.name: m.job.spec.channel_dag.required for m in fleet.members}
+        assert sorted(required.values(), key=len) == [(), dag.required]
 
     def test_simulated_spend_has_the_graph_that_it_is_said_to_have(self, fake_sampler: Any) -> None:
         """Each simulation's channels, regressed on their causes, give back the true weights."""

@@ -138,30 +138,34 @@ class ChannelGraph:
 
     def judge(self) -> Check:
         """Whether the data tell which channel drives which."""
-        unknown = [
-            f"{self.channels[cause]} and {self.channels[effect]}"
-            for cause, effect in np.argwhere(self.directions == UNKNOWN)
+        pairs = np.argwhere(self.graph)
+        names = {(i, j): f"{self.channels[i]} and {self.channels[j]}" for i, j in pairs}
+        directions = self.directions
+        unknown = [name for place, name in names.items() if directions[place] == UNKNOWN]
+        weak = [
+            f"{name} ({self.probability[0][place]:.0%})"
+            for place, name in names.items()
+            if directions[place] == CLEAR and self.probability[0][place] < _CLEARLY
         ]
-        count = int(self.graph.sum() + (self.probability[1:] > 0.5).sum())
+        count = len(names) + int((self.probability[1:] > 0.5).sum())
         if not count:
             return Check("channel graph", Status.PASS, "No channel is found to drive another.")
-        found = f"{count} link{'s' if count > 1 else ''} between channels"
-        scales = (
-            f" Directions rest on equal variances, which depend on units (varsortability "
-            f"{self.varsortability:.2f})."
-            if self.dag.noise == EQUAL and self.graph.any()
-            else ""
-        )
-        if not unknown:
-            status = Status.REVIEW if scales else Status.PASS
-            return Check("channel graph", status, f"{found}, each with a clear direction.{scales}")
-        return Check(
-            "channel graph",
-            Status.REVIEW,
-            f"{found}; not identifiable which way: {', '.join(unknown)}. Require or forbid an edge "
-            f"if it is known, or run an experiment.{scales}",
-            float(len(unknown)),
-        )
+        parts = [f"{count} link{'s' if count > 1 else ''} between channels"]
+        if unknown:
+            parts.append(
+                f"not identifiable which way: {', '.join(unknown)}. Require or forbid an edge if "
+                "it is known, or run an experiment"
+            )
+        if weak:
+            parts.append(f"less probable than {_CLEARLY:.0%}: {', '.join(weak)}")
+        if self.dag.noise == EQUAL and len(names):
+            parts.append(
+                "directions rest on equal variances, which depend on units (varsortability "
+                f"{self.varsortability:.2f})"
+            )
+        if len(parts) == 1:
+            return Check("channel graph", Status.PASS, f"{parts[0]}, each with a clear direction.")
+        return Check("channel graph", Status.REVIEW, "; ".join(parts) + ".", float(len(unknown)))
 
 
 _COLUMNS = [

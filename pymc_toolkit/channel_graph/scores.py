@@ -85,17 +85,33 @@ def _halves(table: Array, n: int) -> list[tuple[Array, Array]]:
 def _log_likelihoods(logs: Array, periods: int, n: int) -> Array:
     """Of the channels in every set together, weights and variances integrated out."""
     count = sizes(n)
-    by_count = np.zeros(n + 1)
-    for k in range(1, n + 1):
+    likelihoods: Array = log_constants(periods, n)[count]
+    return likelihoods - (PRIOR_PERIODS + count + periods) / 2 * logs
+
+
+def log_constants(periods: int, most: int) -> Array:
+    """The part of the likelihood of some series together that depends on their number alone.
+
+    Parameters
+    ----------
+    periods : int
+    most : int
+
+    Returns
+    -------
+    ndarray of shape (most + 1,)
+        By number of series.
+    """
+    constants = np.zeros(most + 1)
+    for k in range(1, most + 1):
         before, after = PRIOR_PERIODS + k, PRIOR_PERIODS + k + periods
-        by_count[k] = (
+        constants[k] = (
             multigammaln(after / 2, k)
             - multigammaln(before / 2, k)
             + before * k / 2 * np.log(PRIOR_SCATTER)
             - periods * k / 2 * np.log(np.pi)
         )
-    likelihoods: Array = by_count[count] - (PRIOR_PERIODS + count + periods) / 2 * logs
-    return likelihoods
+    return constants
 
 
 def _equal_variance(logs: Array, periods: int, n: int) -> list[Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class GraphSeries:
     Parameters
     ----------
     names : tuple of str
-        Of the channels that vary; the others have no part in a graph.
+        Of the channels that vary by themselves; the others have no part in a graph.
     place : ndarray of int, of shape (channel,)
         Their positions among all channels.
     spread : ndarray of shape (channel,)
@@ -78,29 +78,44 @@ def graph_series(
     """
     spread = series.std(axis=0)
     varies = spread > _STILL * np.abs(series).max(axis=0)
+    blocks = [np.ones((len(series), 1)), *([] if common is None else [common])]
+    prepared = _prepared(series, names, varies, np.hstack(blocks), dag)
+    # What follows from common causes and the past alone has no part of its own to learn from.
+    idle = prepared.news.std(axis=0) < _SAME
+    if idle.any():
+        varies[prepared.place[idle]] = False
+        prepared = _prepared(series, names, varies, np.hstack(blocks), dag)
     _check_required(names, varies, dag)
-    place = np.flatnonzero(varies)
-    labels = tuple(name for name, moves in zip(names, varies, strict=True) if moves)
-    kept, spread = series[:, place], spread[place]
-    scaled = (kept - kept.mean(axis=0)) / spread
-    lags, length, n = dag.lags, len(series), place.size
-    past = [scaled[lags - lag : length - lag] for lag in range(1, lags + 1)]
-    blocks = [np.ones((length, 1)), *([] if common is None else [common])]
-    causes = np.hstack(blocks)[lags:]
-    # Each channel's news cost one period for every common cause and every series of the past.
-    periods = length - lags - np.linalg.matrix_rank(causes) - lags * n
-    _check_size(labels, int(periods))
-    now = _rest(scaled[lags:], causes)
-    before = _rest(np.hstack([np.empty((length - lags, 0)), *past]), causes)
-    news = _rest(now, before)
-    _check_different(news, labels)
-    size = news.std(axis=0)
+    _check_size(prepared.names, prepared.periods)
+    _check_different(prepared.news, prepared.names)
+    size = prepared.news.std(axis=0)
     if dag.noise == EQUAL:
         # A unit in which the prior of the scores is small beside every channel.
-        news = news * spread / (size * spread).min(initial=np.inf)
+        news = prepared.news * prepared.spread / (size * prepared.spread).min(initial=np.inf)
     else:
-        news = news / size
-    return GraphSeries(labels, place, spread, now, before, news, lags, int(periods))
+        news = prepared.news / size
+    return replace(prepared, news=news)
+
+
+def _prepared(
+    series: Array, names: Sequence[str], varies: Array, common: Array, dag: ChannelDag
+) -> GraphSeries:
+    """Series of the channels that vary, in standard deviations, and their news."""
+    place = np.flatnonzero(varies)
+    labels = tuple(name for name, moves in zip(names, varies, strict=True) if moves)
+    if len(series) <= dag.lags + 2:
+        _check_size(labels, 0)
+    kept = series[:, place]
+    spread = kept.std(axis=0)
+    scaled = (kept - kept.mean(axis=0)) / spread
+    lags, length = dag.lags, len(series)
+    past = [scaled[lags - lag : length - lag] for lag in range(1, lags + 1)]
+    causes = common[lags:]
+    # Each channel's news cost one period for every common cause and every series of the past.
+    periods = int(length - lags - np.linalg.matrix_rank(causes) - lags * place.size)
+    now = _rest(scaled[lags:], causes)
+    before = _rest(np.hstack([np.empty((length - lags, 0)), *past]), causes)
+    return GraphSeries(labels, place, spread, now, before, _rest(now, before), lags, periods)
 
 
 def _rest(series: Array, causes: Array) -> Array:
@@ -136,15 +151,7 @@ def _check_size(names: Sequence[str], periods: int) -> None:
 
 
 def _check_different(news: Array, names: Sequence[str]) -> None:
-    """Refuse channels without anything of their own."""
-    size = news.std(axis=0)
-    lost = np.flatnonzero(size < _SAME)
-    if lost.size:
-        raise ChannelGraphError(
-            f"Got {names[lost[0]]!r}, whose spend follows exactly from the season, the controls or "
-            "the past; expected a series with news of its own. Use fewer lags, or forbid its edges "
-            "by leaving it out of the model."
-        )
+    """Refuse channels that no data could tell apart."""
     correlation = np.corrcoef(news.T) if len(names) > 1 else np.eye(1)
     same = np.argwhere(np.triu(np.abs(correlation) > 1 - _SAME, 1))
     if same.size:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.special import gammaln, multigammaln, softmax
+from scipy.special import gammaln, softmax
 
 from pymc_toolkit.arrays import Array
-from pymc_toolkit.channel_graph.scores import PRIOR_PERIODS, PRIOR_SCATTER
+from pymc_toolkit.channel_graph.scores import PRIOR_PERIODS, PRIOR_SCATTER, log_constants
 from pymc_toolkit.channel_graph.series import GraphSeries
 from pymc_toolkit.channel_graph.subsets import members, principal_log_determinants, sizes
 
@@ -89,7 +89,8 @@ def _lagged_sets(
     half = logs.size // 2
     count, m = sizes(options.size), options.size
     size = base.size + count
-    likelihood = _log_constant(size + 1, periods) - _log_constant(size, periods)
+    constants = log_constants(periods, int(size.max()) + 1)
+    likelihood = constants[size + 1] - constants[size]
     likelihood -= (PRIOR_PERIODS + size + 1 + periods) / 2 * logs[half:]
     likelihood += (PRIOR_PERIODS + size + periods) / 2 * logs[:half]
     # Every number of further causes is as likely as any other.
@@ -99,19 +100,6 @@ def _lagged_sets(
         (*base, *options[members(np.array(number), m)]): float(probability[number])
         for number in np.flatnonzero(probability > 1e-4)
     }
-
-
-def _log_constant(size: Array, periods: int) -> Array:
-    """Of the likelihood of that many series together, as in the scores of parents."""
-    known = np.unique(size)
-    values = [
-        multigammaln((PRIOR_PERIODS + k + periods) / 2, k)
-        - multigammaln((PRIOR_PERIODS + k) / 2, k)
-        + (PRIOR_PERIODS + k) * k / 2 * np.log(PRIOR_SCATTER)
-        - periods * k / 2 * np.log(np.pi)
-        for k in known
-    ]
-    return np.array(values)[np.searchsorted(known, size)]
 
 
 def _complement(scatter: Array, base: Array, rest: Array) -> Array:

@@ -153,7 +153,7 @@ def returns_through_others(report: ModelReport) -> Drawing | None:
     ci, left_out = probability(report.ci_prob), len(every) - len(table)
     return Drawing(
         key="graph-returns",
-        title=_returns_title(table),
+        title=_returns_title(table, drawn_links(report.graph.edges)),
         alt=f"Return on spend with {ci} intervals, direct and with what each channel caused "
         "through others: " + "; ".join(_sides_in_words(row) for row in table.itertuples()) + ".",
         note=f"Marks are means, lines {ci} intervals. The direct return counts what a channel "
@@ -283,8 +283,9 @@ def _graph_legend(links: pd.DataFrame, unit: str) -> tuple[Key, ...]:
 
 
 def _graph_title(report: ModelReport, moved: pd.DataFrame, links: pd.DataFrame) -> str:
-    """The link along which most credit moves, or that none has a direction."""
-    told = links[links["told"]]
+    """The link along which most credit moves, of those that are sure if there are any."""
+    sure = links["sure"].any()
+    told = links[links["sure" if sure else "told"]]
     if told.empty:
         first = links.iloc[0]
         pair = f"{first['cause']} and {first['effect']} move"
@@ -298,7 +299,8 @@ def _graph_title(report: ModelReport, moved: pd.DataFrame, links: pd.DataFrame) 
     bought = bool(money.get(row["cause"], True)), bool(money.get(row["effect"], True))
     added = more_of(row["spend"], row["spend_low"], row["spend_high"])
     return (
-        f"{row['cause']} drives {row['effect']}: for every 100 "
+        f"{row['cause']} {'drives' if sure else 'may drive'} {row['effect']}"
+        f"{'' if sure else f' ({percent(row["probability"])} probable)'}: for every 100 "
         f"{'spent on' if bought[0] else 'of'} {row['cause']}, {added} "
         + (f"are spent on {row['effect']}" if bought[1] else f"of {row['effect']} follow")
         + (f" {when(int(row['lag']), period(report.provenance.frequency))}" if row["later"] else "")
@@ -321,12 +323,16 @@ def _paid(returns: pd.DataFrame) -> pd.DataFrame:
     return table.loc[change.sort_values(ascending=False, kind="stable").index]
 
 
-def _returns_title(table: pd.DataFrame) -> str:
-    """The channel that gains the most of those whose return changes noticeably."""
+def _returns_title(table: pd.DataFrame, links: pd.DataFrame) -> str:
+    """The channel that gains the most along a sure link, of those that change noticeably."""
     moving = table[table["noticeable"]]
     if moving.empty:
         return "What channels caused through others hardly changes what they return"
-    gains = moving[moving["total"] > moving["direct"]]
+    sure = links[links["sure"]]
+    moving = moving[moving.index.isin([*sure["cause"], *sure["effect"]])]
+    if moving.empty:
+        return "Returns change only along links that are not sure"
+    gains = moving[(moving["total"] > moving["direct"]) & moving.index.isin(sure["cause"])]
     row = moving.iloc[-1] if gains.empty else gains.iloc[0]
     lead = "what it caused through others" if len(gains) else "what others caused of it"
     return (

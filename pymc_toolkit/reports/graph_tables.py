@@ -22,6 +22,8 @@ from pymc_toolkit.reports.formats import (
 from pymc_toolkit.reports.tables import Table
 
 # Share of what a channel brought below which credit that moves is not worth a row.
+# Probability from which a told link is said without a "may".
+SURE = 0.8
 _LEAST = 0.01
 _WHOLE = 9.5
 _DIRECTIONS = {KNOWN: "known beforehand"}
@@ -119,10 +121,12 @@ def drawn_links(edges: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         With ``linked``: the probability of the edge, or of one either way where its direction
-        cannot be told; and ``told`` (bool).
+        cannot be told; ``told``, and ``sure`` (told, and probable enough to be said without a
+        "may") (bool).
     """
     table = edges[edges["in_graph"].astype(bool)].copy()
     table["told"] = table["direction"] != UNKNOWN
+    table["sure"] = table["told"] & (table["probability"] >= SURE)
     either = (table["probability"] + table["reverse"].fillna(0.0)).clip(upper=1.0)
     table["linked"] = table["probability"].where(table["told"], either)
     table["later"] = table["lag"] > 0

@@ -14,8 +14,8 @@ _CAVEAT = (
     "credited with what it caused; experiments do."
 )
 _NO_LINKS = (
-    "No channel is found to drive another. Each channel is then credited with what it brought "
-    "itself, and returns are as shown above."
+    "No channel is found to drive another. Returns are as shown above; links that are not probable "
+    "enough to be drawn would move little or uncertain credit."
 )
 _SCORES = (
     "The seasonal naive repeats what happened a year before; the training mean repeats the average "
