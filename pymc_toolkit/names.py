@@ -56,10 +56,11 @@ POSTERIOR_VARIABLES: Mapping[str, str] = {
     "baseline; no meaning one by one.",
     DAG_ADJACENCY: "Standard deviations by which the second channel's spend moves with one of the "
     "first's, zero without an edge; acyclic in every draw (channel, effect).",
-    DAG_LAGGED: "The same for spend of earlier periods; on the diagonal a channel's own habit, no "
-    "edge (lag, channel, effect).",
+    DAG_LAGGED: "The same for spend of earlier periods, with a channel's own habit on the diagonal "
+    "and the past of causes of the same period, which are no edges (lag, channel, effect).",
     DAG_WEIGHTS: "Weights of the edges that were sampled with the response (edge).",
-    DAG_MIX: "Share of a channel's input that is what its causes lead one to expect (channel).",
+    DAG_MIX: "Share of a channel's input that is what its causes lead one to expect; for a channel "
+    "without likely causes nothing but the prior (channel).",
 }
 
 # What a decomposition of the expected target holds, in the target's unit. They add up to "fitted".

@@ -18,7 +18,8 @@ from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.fleets.member import Member
-from pymc_toolkit.fleets.recovery import RecoveryFleet, _judge_share, run_recovery
+from pymc_toolkit.fleets.recovery import RecoveryFleet, run_recovery
+from pymc_toolkit.fleets.recovery_checks import judge_share
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.pymc_model import PymcModel
@@ -238,7 +239,7 @@ def test_ranks_are_judged_only_if_there_are_enough(fake_sampler: Install) -> Non
     ],
 )
 def test_coverage_at_its_limits(inside: int, of: int, status: str) -> None:
-    check = _judge_share("parameters", np.arange(of) < inside)
+    check = judge_share("parameters", np.arange(of) < inside)
     assert check.status == status
     assert check.value == inside / of
 
