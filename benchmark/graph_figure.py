@@ -43,7 +43,9 @@ def draw_calibration(axes: Axes, table: pd.DataFrame) -> None:
         table["probability"], table["there"], error, color=colour, marker=marker, capsize=2
     )
     axes.set(xlabel="probability that an edge was given", ylabel="share of such edges that exist")
-    axes.set_title("Its probabilities stay honest\n(standardised columns)", fontsize=10, loc="left")
+    axes.set_title(
+        "Probabilities given there:\nsomewhat too sure, seldom wrong", fontsize=10, loc="left"
+    )
     axes.legend(frameon=False, fontsize=8)
 
 
