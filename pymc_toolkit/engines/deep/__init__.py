@@ -6,9 +6,14 @@ the import and go on; the code is new. Import it where it is needed: it imports 
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from pymc_toolkit.engines.deep.extra import deep_extra
 
 with deep_extra():
+    # First of all, so that nothing of this room is half imported where torch is missing.
+    import_module("torch")
+
     from pymc_toolkit.engines.deep.config import DeepSettings, get_default_config, update_config
     from pymc_toolkit.engines.deep.dag import DAGConstraint, DAGModel, EdgeToNode, NodeToEdge
     from pymc_toolkit.engines.deep.network import DeepCausalMMM, create_unified_mmm
