@@ -68,7 +68,10 @@ def edge_price(probability: Tensor, possible: Tensor) -> Tensor:
 
 
 class NodeToEdge(nn.Module):
-    """Features of edges from those of the nodes at their ends, by attention among the causes.
+    """Features of edges from those of the nodes at their ends, let through by attention.
+
+    Attention is a gate for each edge by itself: shared among causes, it would tell a node of others
+    that are no causes of it.
 
     Parameters
     ----------
@@ -106,8 +109,7 @@ class NodeToEdge(nn.Module):
         cause = self.from_cause(nodes)[:, :, None, :]
         effect = self.from_effect(nodes)[:, None, :, :]
         features = torch.tanh(cause + effect)
-        # How much each cause counts, of all causes that an effect could have.
-        attention = torch.softmax(self.attention(features), dim=1)
+        attention = torch.sigmoid(self.attention(features))
         return features * attention * adj_matrix[None, :, :, None]
 
 

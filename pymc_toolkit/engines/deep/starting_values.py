@@ -192,7 +192,7 @@ def _typical(values: Array, quantile: float) -> float | None:
 def _less_means(panel: Tensor) -> Array:
     """Series less their region's mean, in rows of (region, week)."""
     within: Array = (panel - panel.mean(dim=1, keepdim=True)).double().cpu().numpy()
-    return within.reshape(-1, panel.shape[-1])
+    return within.reshape(within.shape[0] * within.shape[1], within.shape[2])
 
 
 def _ridge(design: Array, target: Array, n_media: int, settings: DeepSettings) -> Array:
