@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="the deep engine needs torch (extra 
 
 from deep_examples import network, panel
 
+from pymc_toolkit.engines.deep.layers import inverse_softplus
 from pymc_toolkit.exceptions import DataError, SpecificationError
 
 
@@ -39,11 +40,15 @@ def test_half_saturation_is_a_quantile_of_exposure() -> None:
 
 
 def test_stable_coefficients_are_those_of_the_data() -> None:
-    model = network(3, 2, 2, regression_ridge=1e-6, enable_interactions=False)
-    media, controls, _ = panel(2, 60)
+    """Of what the baseline leaves, and the season, which is not zero either."""
+    model = network(3, 2, 2, regression_ridge=1e-6)
+    media, controls, regions = panel(2, 60)
     processed, _ = model.process_media(media)
     weights, others = torch.tensor([0.7, 3.0, 0.2]), torch.tensor([-0.5, 1.5])
-    y = torch.tensor([[1.0], [50.0]]) + processed @ weights + controls @ others
+    with torch.no_grad():
+        model.region_baseline.copy_(inverse_softplus(torch.tensor([1.0, 50.0])))
+    season = model(media, controls, regions)[3]["seasonal_contribution"]
+    y = torch.tensor([[1.0], [50.0]]) + season + processed @ weights + controls @ others
     model.initialize_stable_coefficients_from_data(media, controls, y.detach())
     # Larger than the range of 2: the range makes room.
     torch.testing.assert_close(model.media_coeffs.detach(), weights, rtol=1e-3, atol=1e-3)
@@ -56,8 +61,25 @@ def test_coefficients_of_media_do_not_start_below_zero() -> None:
     media, _, _ = panel(2, 60)
     y = 1 - 2 * model.process_media(media)[0][..., 0].detach()
     model.initialize_stable_coefficients_from_data(media, torch.zeros(2, 60, 0), y)
+    assert torch.isfinite(model.media_coeffs).all()
     assert (model.media_coeffs > 0).all()
     assert model.media_coeffs[0] < 0.01
+
+
+def test_the_network_starts_at_the_level_of_the_data() -> None:
+    model = network(3, 2, 2, burn_in_weeks=0, coefficient_spread=0.0, seasonal_spread=0.01)
+    media, controls, regions = panel(2, 60)
+    y = torch.tensor([[1.0], [2.0]]) + media[..., 0] + 0.1 * controls[..., 1]
+    error = []
+    for start in (False, True):
+        if start:
+            model.initialize_baseline(y)
+            model.initialize_hill_from_data(media)
+            model.initialize_stable_coefficients_from_data(media, controls, y)
+        error.append((model(media, controls, regions)[0] - y).detach())
+    # Levels are about 1.3 and 2.3; the regression has no constant of its own for a region.
+    assert error[1].mean(dim=1).abs().max() < 0.1
+    assert error[1].abs().mean() < 0.3 * error[0].abs().mean()
 
 
 def test_one_week_or_constant_data_are_no_trouble() -> None:
@@ -124,7 +146,7 @@ def test_the_holdout_leaves_no_trace() -> None:
 def test_what_is_refused() -> None:
     model = network(3, 2, 2)
     media, controls, _ = panel(2, 12)
-    with pytest.raises(DataError, match="y_data of 3 regions; expected all 2"):
+    with pytest.raises(DataError, match="y_data of 3 regions; expected all 2, in order"):
         model.initialize_baseline(torch.ones(3, 12))
     with pytest.raises(DataError, match="Got y_data of shape"):
         model.initialize_baseline(torch.ones(2))
@@ -132,5 +154,8 @@ def test_what_is_refused() -> None:
         model.initialize_baseline(torch.full((2, 12), torch.nan))
     with pytest.raises(DataError, match="Got Xm of shape"):
         model.initialize_hill_from_data(torch.ones(2, 12, 4))
+    one = media[:1], controls[:1], torch.ones(1, 12)
+    with pytest.raises(DataError, match="Got y of 1 regions; expected all 2"):
+        model.initialize_stable_coefficients_from_data(*one)
     with pytest.raises(DataError, match="y of shape .* beside Xm"):
         model.initialize_stable_coefficients_from_data(media, controls, torch.ones(2, 11))

@@ -36,6 +36,12 @@ class StartingValueMethods(nn.Module):
     def _check(self, name: str, panel: Tensor, width: int | None) -> None:
         check_panel(name, panel, width, self.region_baseline.dtype)
 
+    def _check_regions(self, name: str, panel: Tensor) -> None:
+        if panel.shape[0] != self.n_regions:
+            raise DataError(
+                f"Got {name} of {panel.shape[0]} regions; expected all {self.n_regions}, in order."
+            )
+
     def _after_burn_in(self, panel: Tensor) -> Tensor:
         burn_in = self.settings.burn_in_weeks
         return panel[:, burn_in:] if panel.shape[1] > burn_in else panel
@@ -55,10 +61,7 @@ class StartingValueMethods(nn.Module):
             If the shape is another, or a value is not finite.
         """
         self._check("y_data", y_data, None)
-        if y_data.shape[0] != self.n_regions:
-            raise DataError(
-                f"Got y_data of {y_data.shape[0]} regions; expected all {self.n_regions}."
-            )
+        self._check_regions("y_data", y_data)
         weeks = self._after_burn_in(y_data)
         level = weeks.quantile(self.settings.baseline_quantile, dim=1).clamp_min(_FLOOR)
         self.region_baseline.copy_(inverse_softplus(level))
@@ -89,27 +92,33 @@ class StartingValueMethods(nn.Module):
 
     @torch.no_grad()
     def initialize_stable_coefficients_from_data(self, Xm: Tensor, Xc: Tensor, y: Tensor) -> None:  # noqa: N803
-        """Start stable coefficients at those of a regression within regions.
+        """Start stable coefficients at those of a regression of what baseline and season leave.
 
-        A ridge regression of the target on media as they are now transformed and on controls, all
-        less their regions' means; coefficients of media are not negative.
+        A ridge regression, without a constant, on media as they are now transformed and on
+        controls; coefficients of media are not negative. So start the baseline first: with it
+        the network starts at the level of the data.
 
         Parameters
         ----------
         Xm : Tensor of shape (region, week, channel)
+            Of every region, in the order of their ids.
         Xc : Tensor of shape (region, week, control)
         y : Tensor of shape (region, week)
+            Scaled target.
 
         Raises
         ------
         DataError
-            If shapes do not fit together, or a value is not finite.
+            If shapes do not fit together, a value is not finite, or a region is missing.
         """
         self._check_training(Xm, Xc, y)
+        self._check_regions("y", y)
         media, _ = self.process_media(Xm)
-        panels = [self._after_burn_in(panel) for panel in (media, Xc, y[..., None])]
-        within = [_less_means(panel) for panel in panels]
-        found = _ridge(np.hstack(within[:2]), within[2][:, 0], self.n_media, self.settings)
+        levels = self._levels(torch.arange(self.n_regions, device=y.device), 0, Xm)
+        left = y - levels["baseline"] - levels["seasonal_contribution"]
+        design = torch.cat([media, Xc], dim=-1)
+        rows = [_rows(self._after_burn_in(panel)) for panel in (design, left[..., None])]
+        found = _ridge(rows[0], rows[1][:, 0], self.n_media, self.settings)
         coefficients = torch.from_numpy(found).to(self.media_logit)
         media_coefficients = coefficients[: self.n_media].clamp_min(_FLOOR)
         # Room above for those that are larger than the range.
@@ -189,10 +198,10 @@ def _typical(values: Array, quantile: float) -> float | None:
     return max(at if at > 0 else float(np.quantile(positive, quantile)), _FLOOR)
 
 
-def _less_means(panel: Tensor) -> Array:
-    """Series less their region's mean, in rows of (region, week)."""
-    within: Array = (panel - panel.mean(dim=1, keepdim=True)).double().cpu().numpy()
-    return within.reshape(within.shape[0] * within.shape[1], within.shape[2])
+def _rows(panel: Tensor) -> Array:
+    """Series in rows of (region, week), in double precision."""
+    values: Array = panel.double().cpu().numpy()
+    return values.reshape(values.shape[0] * values.shape[1], values.shape[2])
 
 
 def _ridge(design: Array, target: Array, n_media: int, settings: DeepSettings) -> Array:
