@@ -139,9 +139,12 @@ def burn_in_weights(weeks: int, burn_in: int, method: str, steepness: float) -> 
     if method == "linear":
         return place
     if method == "exponential":
-        return torch.expm1(-steepness * place) / math.expm1(-steepness)
-    low, high = (torch.sigmoid(torch.tensor(steepness * at)) for at in (-0.5, 0.5))
-    return (torch.sigmoid(steepness * (place - 0.5)) - low) / (high - low)
+        curve = torch.expm1(-steepness * place) / math.expm1(-steepness)
+    else:
+        low, high = (torch.sigmoid(torch.tensor(steepness * at)) for at in (-0.5, 0.5))
+        curve = (torch.sigmoid(steepness * (place - 0.5)) - low) / (high - low)
+    # Exactly one after the burn-in, whatever the rounding.
+    return torch.where(place < 1, curve, 1.0)
 
 
 def yearly_waves(week: Tensor, period: float, harmonics: int) -> Tensor:
