@@ -8,6 +8,7 @@
     │   ├── UpliftTestError                  an experiment is impossible, or not of this client
     │   └── ChannelGraphError                what is known of the channels' graph is impossible
     ├── NotFittedError       (RuntimeError)  a result was asked for before ``fit``
+    │   └── ScalerNotFittedError (ValueError)  a scaler was used before ``fit``
     ├── MemberFailedError    (RuntimeError)  a result was asked of a fleet's member that failed
     ├── MissingExtraError    (ImportError)   a library of an extra is not installed
     └── SavedModelError      (ValueError)    a file is not one that this version can read
@@ -56,6 +57,10 @@ class ChannelGraphError(SpecificationError):
 
 class NotFittedError(ToolkitError, RuntimeError):
     """A result was asked for before the model was fitted."""
+
+
+class ScalerNotFittedError(NotFittedError, ValueError):
+    """A scaler was used before it was fitted."""
 
 
 class MemberFailedError(ToolkitError, RuntimeError):
