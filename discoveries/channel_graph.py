@@ -27,7 +27,7 @@ from rich.table import Table
 from pymc_toolkit import ChannelDag, PymcModel
 from pymc_toolkit.simulate_graphs import simulate_driven_client
 
-_SEED = 1
+_SEED = 8
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
