@@ -1,7 +1,7 @@
 """Learn graphs whose truth is known, and compare with two published learners.
 
     python benchmark/graph.py data FOLDER      # makes the data sets
-    /tmp/peers/bin/python benchmark/graph_peers.py FOLDER     # what the peers learn; see there
+    python benchmark/graph_peers.py FOLDER     # what the peers learn, in their own environment
     python benchmark/graph.py ours FOLDER      # what this package learns
     python benchmark/graph.py score FOLDER     # prints the tables
 

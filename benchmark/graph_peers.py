@@ -1,8 +1,8 @@
 """Learn the graphs of the benchmark's data sets with two published learners of linear DAGs.
 
-    uv venv /tmp/peers && uv pip install --python /tmp/peers gcastle dagma torch
-    /tmp/peers/bin/python benchmark/graph_peers.py FOLDER              # what graph.py data made
-    /tmp/peers/bin/python benchmark/graph_peers.py FOLDER --methods notears --repeats 3
+    python -m venv peers && peers/bin/pip install gcastle dagma torch
+    peers/bin/python benchmark/graph_peers.py FOLDER              # what graph.py data made
+    peers/bin/python benchmark/graph_peers.py FOLDER --methods notears --repeats 3
 
 Run by a Python of their own, which needs nothing of this package. NOTEARS is gCastle's, in its
 defaults, which are those of Zheng et al. (2018): lambda1=0.1, h_tol=1e-8, rho_max=1e16, 100

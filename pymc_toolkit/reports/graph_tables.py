@@ -87,7 +87,9 @@ def moves(report: ModelReport) -> Table | None:
     if report.graph is None:
         return None
     table = report.graph.moved
-    table = table[table["share"].abs() >= _LEAST]
+    # What only a few graphs say has an interval of nothing.
+    said = (table["ci_low"] != 0) | (table["ci_high"] != 0)
+    table = table[said & (table["share"].abs() >= _LEAST)]
     if table.empty:
         return None
     rows = [
