@@ -40,7 +40,9 @@ def test_on_raw_series_nearly_all_edges_are_found(kind: str) -> None:
     assert np.mean(distances) <= 1.3
 
 
-@pytest.mark.parametrize("noise", ["gaussian", "non_gaussian"])
+@pytest.mark.parametrize(
+    "noise", [pytest.param("gaussian", marks=pytest.mark.slow), "non_gaussian"]
+)
 def test_on_standardised_series_probabilities_are_honest(noise: str) -> None:
     """Of edges that are given about 80%, 65% to 95% exist; also where shapes tell nothing."""
     given, there = [], []
