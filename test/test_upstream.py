@@ -9,7 +9,14 @@ import pytest
 import xarray as xr
 from fits import fake_fit, small_data
 
-from pymc_toolkit.analysis.contributions import DIRECT, TOTAL, decomposition, moved_credit, roi
+from pymc_toolkit.analysis.contributions import (
+    DIRECT,
+    TOTAL,
+    credited,
+    decomposition,
+    moved_credit,
+    roi,
+)
 from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.engines.bayesian.decompose import decompose
@@ -157,10 +164,11 @@ def test_no_channel_gives_more_than_its_causes_made(data: ModelData) -> None:
 
 def test_nothing_moves_without_an_edge(data: ModelData) -> None:
     fit = fit_with(data, np.zeros((3, 3)), np.diag([0.5, 0.5, 0.5])[None])
-    credited = credit_upstream(fit.posterior, SPEC, data, data)
+    credit = credit_upstream(fit.posterior, SPEC, data, data)
     direct = decompose(fit.posterior, SPEC, data, data)["channels"]
-    np.testing.assert_array_equal(credited["channels"], direct)
-    assert moved_credit(fit).empty
+    np.testing.assert_array_equal(credit["channels"], direct)
+    components = decomposition(fit)
+    assert moved_credit(credited(fit, components)[1], components).empty
 
 
 def test_in_original_units_and_in_order(data: ModelData) -> None:
@@ -169,7 +177,7 @@ def test_in_original_units_and_in_order(data: ModelData) -> None:
     fit = fit_with(data, now)
     direct, total = (decomposition(fit, kind=kind) for kind in (DIRECT, TOTAL))
     np.testing.assert_allclose(direct["fitted"], total["fitted"], rtol=1e-12)
-    table = moved_credit(fit)
+    table = moved_credit(credited(fit, direct)[1], direct)
     assert table["amount"].abs().is_monotonic_decreasing
     largest = table.iloc[0]
     assert (largest["cause"], largest["effect"]) == (data.channels[FIRST], data.channels[SECOND])
@@ -185,7 +193,7 @@ def test_in_original_units_and_in_order(data: ModelData) -> None:
 
 def test_totals_need_a_graph(data: ModelData) -> None:
     fit = fake_fit(data, replace(SPEC, channel_dag=None))
-    for ask in (lambda: decomposition(fit, kind=TOTAL), lambda: moved_credit(fit)):
+    for ask in (lambda: decomposition(fit, kind=TOTAL), lambda: credited(fit, decomposition(fit))):
         with pytest.raises(SpecificationError, match="without a channel graph; expected"):
             ask()
     with pytest.raises(SpecificationError, match="Got kind='all'; expected 'direct' or 'total'"):

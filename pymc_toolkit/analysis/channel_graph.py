@@ -17,10 +17,12 @@ from pymc_toolkit.channel_graph.dags import (
     varsortability,
 )
 from pymc_toolkit.channel_graph.learn import lagged_edges
+from pymc_toolkit.channel_graph.posterior import graph_weights
+from pymc_toolkit.channel_graph.series import spread_of
 from pymc_toolkit.components.channel_dag import EQUAL, FIXED, GAUSSIAN, ChannelDag
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import SpecificationError
-from pymc_toolkit.names import CHANNEL, DAG_ADJACENCY, DAG_LAGGED, DATE, EFFECT, LAG, SAMPLE
+from pymc_toolkit.names import CHANNEL, DATE
 from pymc_toolkit.verdicts import Check, Status
 
 # Directions: told by the data, by the user, or by nothing.
@@ -213,11 +215,10 @@ def channel_graph(fit: Fit, threshold: float | None = None) -> ChannelGraph:
     # A quantile of nothing is no number, and says so by a warning.
     kept[:, empty] = 0.0
     low, high = np.nanquantile(kept, [(1 - CI_PROB) / 2, (1 + CI_PROB) / 2], axis=0)
-    spread = fit.training.dataset["media"].transpose(DATE, CHANNEL).values.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
+    media = fit.training.dataset["media"].transpose(DATE, CHANNEL).values
+    spread = spread_of(media)
     needed = dag.needed(fit.training.channels)
     graph = needed if dag.mode == FIXED else most_probable_dag(np.maximum(probability[0], needed))
-    media = fit.training.dataset["media"].transpose(DATE, CHANNEL).values
     return ChannelGraph(
         tuple(fit.training.channels),
         dag,
@@ -249,10 +250,5 @@ def graph_settings(fit: Fit) -> ChannelDag:
 
 def graph_draws(posterior: xr.Dataset) -> Array:
     """Weights of every draw, (draw, 1 + lag, cause, effect), zero where there is no edge."""
-    now = posterior[DAG_ADJACENCY].transpose(*SAMPLE, CHANNEL, EFFECT).values
-    draws = now.reshape(-1, 1, *now.shape[2:])
-    if DAG_LAGGED not in posterior:
-        return draws
-    before = posterior[DAG_LAGGED].transpose(*SAMPLE, LAG, CHANNEL, EFFECT).values
-    before = before.reshape(len(draws), *before.shape[2:])
-    return np.concatenate([draws, lagged_edges(draws[:, 0], before)], axis=1)
+    now, before = graph_weights(posterior)
+    return np.concatenate([now[:, None], lagged_edges(now, before)], axis=1)

@@ -44,24 +44,56 @@ def decomposition(fit: Fit, data: ModelData | None = None, kind: str = DIRECT) -
     """
     if kind not in KINDS:
         raise SpecificationError(f"Got kind={kind!r}; expected 'direct' or 'total'.")
-    window, engine = fit.training if data is None else data, get_engine(fit.engine)
-    components = engine.decompose(fit, window)
-    if kind == TOTAL:
-        graph_settings(fit)
-        components["channels"] = engine.credit_upstream(fit, window)["channels"]
-    components = components * fit.training.scale("target")
-    return components.assign({FITTED: sum_components(components)})
+    window = fit.training if data is None else data
+    components = get_engine(fit.engine).decompose(fit, window) * fit.training.scale("target")
+    components = components.assign({FITTED: sum_components(components)})
+    return components if kind == DIRECT else credited(fit, components, window)[0]
 
 
-def moved_credit(fit: Fit, data: ModelData | None = None, ci_prob: float = CI_PROB) -> pd.DataFrame:
-    """What channels are credited with of what others brought.
+def credited(
+    fit: Fit, components: xr.Dataset, data: ModelData | None = None
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """Give credit for what channels brought to those that began it, along the channel graph.
 
     Parameters
     ----------
     fit : Fit
         Of a model with a channel graph.
+    components : xarray.Dataset
+        From :func:`decomposition`, direct.
     data : ModelData, optional
         As for :func:`decomposition`.
+
+    Returns
+    -------
+    components : xarray.Dataset
+        With ``channels`` credited so, the rest as it was.
+    moved : xarray.DataArray
+        What each channel is credited with of what another brought, in units of the target, with
+        dims chain, draw, channel and effect.
+
+    Raises
+    ------
+    SpecificationError
+        If the model has no channel graph.
+    """
+    graph_settings(fit)
+    window = fit.training if data is None else data
+    credit = get_engine(fit.engine).credit_upstream(fit, window) * fit.training.scale("target")
+    return components.assign(channels=credit["channels"]), credit["moved"]
+
+
+def moved_credit(
+    moved: xr.DataArray, components: xr.Dataset, ci_prob: float = CI_PROB
+) -> pd.DataFrame:
+    """What channels are credited with of what others brought.
+
+    Parameters
+    ----------
+    moved : xarray.DataArray
+        From :func:`credited`.
+    components : xarray.Dataset
+        From :func:`decomposition`, direct.
     ci_prob : float
 
     Returns
@@ -70,12 +102,9 @@ def moved_credit(fit: Fit, data: ModelData | None = None, ci_prob: float = CI_PR
         ``cause, effect, amount`` (mean, in units of the target), ``ci_low, ci_high`` and ``share``
         (of what the effect brought), the largest first; pairs without any are left out.
     """
-    graph_settings(fit)
-    window, engine = fit.training if data is None else data, get_engine(fit.engine)
-    moved = engine.credit_upstream(fit, window)["moved"] * fit.training.scale("target")
     table = to_frame(summarise(moved, ci_prob)).reset_index()
     table.columns = pd.Index(["cause", "effect", "amount", "ci_low", "ci_high"])
-    brought = decomposition(fit, window)["channels"].sum(DATE).mean(("chain", "draw")).to_series()
+    brought = components["channels"].sum(DATE).mean(("chain", "draw")).to_series()
     table["share"] = table["amount"] / table["effect"].map(brought)
     table = table[table["amount"] != 0]
     largest = table["amount"].abs().sort_values(ascending=False, kind="stable").index

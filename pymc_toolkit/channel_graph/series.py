@@ -118,6 +118,12 @@ def _prepared(
     return GraphSeries(labels, place, spread, now, before, _rest(now, before), lags, periods)
 
 
+def spread_of(media: Array) -> Array:
+    """Standard deviation of each series of shape (period, channel), 1 where it never varies."""
+    spread = media.std(axis=0)
+    return np.where(spread > 0, spread, 1.0)
+
+
 def _rest(series: Array, causes: Array) -> Array:
     """What a regression on causes leaves of series."""
     if not causes.shape[1]:

@@ -11,6 +11,7 @@ import xarray as xr
 from pymc_toolkit.analysis.channel_graph import channel_graph, graph_draws
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.channel_graph.dags import graph_distance
+from pymc_toolkit.channel_graph.series import spread_of
 from pymc_toolkit.components.channel_dag import FIXED, ChannelDag
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.model_data import ModelData
@@ -60,9 +61,9 @@ def with_known_graph(
     else:
         weights = _random_weights(data.channels, dag, rng)
     media = data.dataset["media"].transpose(DATE, CHANNEL)
-    before = _spread(media.values)
+    before = spread_of(media.values)
     spent = _spend(media.values, weights * (before / before[:, None]), rng)
-    after = _spread(spent)
+    after = spread_of(spent)
     size, mean = media.values.mean(axis=0), spent.mean(axis=0)
     sized = spent * np.divide(size, mean, out=np.ones_like(mean), where=mean > 0)
     known = _named(
@@ -162,11 +163,6 @@ def _spend(media: Array, weights: Array, rng: np.random.Generator) -> Array:
         # A channel that others hold back cannot spend less than nothing.
         spent[time] = np.maximum(begun @ onward, 0.0)
     return spent
-
-
-def _spread(media: Array) -> Array:
-    spread = media.std(axis=0)
-    return np.where(spread > 0, spread, 1.0)
 
 
 def _named(parameters: xr.Dataset, weights: Array, channels: list[str]) -> xr.Dataset:

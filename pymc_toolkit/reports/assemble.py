@@ -13,8 +13,8 @@ import xarray as xr
 
 from pymc_toolkit.analysis.channel_graph import channel_graph
 from pymc_toolkit.analysis.contributions import (
-    TOTAL,
     by_period,
+    credited,
     decomposition,
     moved_credit,
     roi,
@@ -98,7 +98,7 @@ def model_report(
         multiplier=media_effectiveness(fit),
         provenance=provenance(fit, data),
         experiments=_experiments(fit, without_tests, costs),
-        graph=_graph(fit, data, returns, costs),
+        graph=_graph(fit, data, components, returns, costs),
     )
 
 
@@ -112,12 +112,17 @@ def _experiments(
 
 
 def _graph(
-    fit: Fit, data: ModelData, direct: pd.DataFrame, costs: Mapping[str, float | None]
+    fit: Fit,
+    data: ModelData,
+    components: xr.Dataset,
+    direct: pd.DataFrame,
+    costs: Mapping[str, float | None],
 ) -> GraphReport | None:
     if fit.spec.channel_dag is None:
         return None
     graph = channel_graph(fit)
-    total = _report_returns(decomposition(fit, data, TOTAL), data, costs)
+    along, moved = credited(fit, components, data)
+    total = _report_returns(along, data, costs)
     returns = {"roi": "", "ci_low": "_low", "ci_high": "_high"}
     sides = {
         f"{kind}{end}": table[column]
@@ -127,7 +132,7 @@ def _graph(
     return GraphReport(
         edges=graph.edges(),
         order=tuple(graph.order),
-        moved=moved_credit(fit, data),
+        moved=moved_credit(moved, components),
         returns=pd.DataFrame(
             {**sides, "contribution": total["contribution"], "paid": direct["paid"]}
         ),

@@ -21,8 +21,7 @@ class GraphReport:
     order : tuple of str
         Every channel, from upstream to downstream.
     moved : pandas.DataFrame
-        As :func:`pymc_toolkit.analysis.contributions.moved_credit` gives it, over the training
-        window.
+        As :func:`pymc_toolkit.analysis.contributions.moved_credit` gives it, over all periods.
     returns : pandas.DataFrame
         Index channel; ``direct, direct_low, direct_high, total, total_low, total_high`` (return
         with the credit for what a channel brought given to it, or to those that made it spend),

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.channel_graph.series import spread_of
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.names import CHANNEL, DAG_MIX, DAG_WEIGHTS, DATE, EDGE, SAMPLE
 
@@ -109,5 +110,4 @@ class Blend:
 
 def channel_spread(training: ModelData) -> Array:
     """Standard deviation of each channel's scaled spend, 1 where it never varies."""
-    spread = training.scaled("media").std(DATE).values
-    return np.where(spread > 0, spread, 1.0)
+    return spread_of(training.scaled("media").transpose(DATE, CHANNEL).values)

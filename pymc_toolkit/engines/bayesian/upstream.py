@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.channel_graph.posterior import graph_weights
 from pymc_toolkit.components.adstock import carry_over
 from pymc_toolkit.engines.bayesian.blend import Blend, channel_spread
 from pymc_toolkit.engines.bayesian.decompose import (
@@ -33,8 +34,6 @@ from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import (
     CHANNEL,
-    DAG_ADJACENCY,
-    DAG_LAGGED,
     DATE,
     EFFECT,
     MEDIA_MULTIPLIER,
@@ -73,10 +72,9 @@ def credit_upstream(
     moved = np.zeros((len(total), n, n))
     responses = _Responses.of(posterior, spec, training, data)
     weights = _scaled_weights(posterior, training)
-    exposure = data.scaled("media").transpose(DATE, CHANNEL).values
     for first in range(0, len(total), _AT_ONCE):
         rows = np.arange(first, min(first + _AT_ONCE, len(total)))
-        parts = dict(_parts(exposure, weights[rows]))
+        parts = dict(_parts(responses.exposure, weights[rows]))
         for effect in range(n):
             shares = _shares(responses, rows, parts, effect)
             for cause, share in shares.items():
@@ -115,13 +113,8 @@ def _shares(
 def _scaled_weights(posterior: xr.Dataset, training: ModelData) -> Array:
     """Weights of every draw on the scaled data, of shape (draw, 1 + lag, cause, effect)."""
     spread = channel_spread(training)
-    now = posterior[DAG_ADJACENCY].transpose(*SAMPLE, CHANNEL, EFFECT).values
-    weights = now.reshape(-1, 1, *now.shape[2:])
-    if DAG_LAGGED in posterior:
-        before = posterior[DAG_LAGGED].transpose(*SAMPLE, "lag", CHANNEL, EFFECT).values
-        weights = np.concatenate([weights, before.reshape(len(weights), *before.shape[2:])], axis=1)
-    scaled: Array = weights * (spread / spread[:, None])
-    return scaled
+    now, before = graph_weights(posterior)
+    return np.concatenate([now[:, None], before], axis=1) * (spread / spread[:, None])
 
 
 def _parts(exposure: Array, weights: Array) -> Iterator[tuple[int, Array]]:
