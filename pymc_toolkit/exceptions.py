@@ -10,6 +10,7 @@
     ├── NotFittedError       (RuntimeError)  a result was asked for before ``fit``
     │   └── ScalerNotFittedError (ValueError)  a scaler was used before ``fit``
     ├── MemberFailedError    (RuntimeError)  a result was asked of a fleet's member that failed
+    ├── TrainingError        (RuntimeError)  a network could not be trained
     ├── MissingExtraError    (ImportError)   a library of an extra is not installed
     └── SavedModelError      (ValueError)    a file is not one that this version can read
 
@@ -65,6 +66,10 @@ class ScalerNotFittedError(NotFittedError, ValueError):
 
 class MemberFailedError(ToolkitError, RuntimeError):
     """A result was asked of a member of a fleet that could not be fitted."""
+
+
+class TrainingError(ToolkitError, RuntimeError):
+    """A network could not be trained on the data."""
 
 
 class MissingExtraError(ToolkitError, ImportError):

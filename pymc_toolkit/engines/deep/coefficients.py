@@ -79,9 +79,9 @@ class CoefficientMethods(nn.Module):
         moving = weights.to(coeffs)[None, :, None]
         return moving * coeffs + (1 - moving) * stable_coeff
 
-    def _coefficients(self, media: Tensor, controls: Tensor, regions: Tensor) -> dict[str, Tensor]:
-        """Coefficients of every week, from the recurrent state."""
-        state = self._state(media, controls, regions)
+    def _coefficients(self, states: Tensor, controls: Tensor) -> dict[str, Tensor]:
+        """Coefficients of every week, from the recurrent states."""
+        state = self.dropout(self.norm(states))
         bound = functional.softplus(self.media_bound_raw)
         moving = bound * torch.sigmoid(self.media_logit + self.media_head(state))
         coefficients = self._steadied(moving, self.media_coeffs)
@@ -92,17 +92,20 @@ class CoefficientMethods(nn.Module):
         around = self.ctrl_coeffs + swing * torch.tanh(self.ctrl_head(state))
         return found | {"control_coefficients": self._steadied(around, self.ctrl_coeffs)}
 
-    def _state(self, media: Tensor, controls: Tensor, regions: Tensor) -> Tensor:
-        """The recurrent state of every week, of shape (region, week, hidden)."""
-        rows, weeks, _ = media.shape
-        inputs = [media]
+    def _state_inputs(self, media: Tensor, controls: Tensor, regions: Tensor) -> Tensor:
+        """What the recurrent layers read, of shape (region, week, input)."""
+        weeks, inputs = media.shape[1], [media]
         if self.ctrl_features is not None:
             inputs.append(torch.tanh(self.ctrl_features(controls)))
         if self.region_features is not None:
             inputs.append(self.region_features(regions)[:, None].expand(-1, weeks, -1))
-        start = self.gru_start.expand(-1, rows, -1).contiguous()
-        states, _ = self.gru(torch.cat(inputs, dim=-1), start)
-        return self.dropout(self.norm(states))
+        return torch.cat(inputs, dim=-1)
+
+    def _states(self, inputs: Tensor) -> Tensor:
+        """The recurrent state of every week, of shape (region, week, hidden)."""
+        start = self.gru_start.expand(-1, inputs.shape[0], -1).contiguous()
+        states: Tensor = self.gru(inputs, start)[0]
+        return states
 
     def _steadied(self, coefficients: Tensor, stable: Tensor) -> Tensor:
         """Smoothed over the weeks before, and stable at the start."""

@@ -3,62 +3,17 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from numbers import Real
 from typing import Any
 
+from pymc_toolkit.engines.deep.config_checks import check_choice, check_keys, checked, number
 from pymc_toolkit.exceptions import SpecificationError
-from pymc_toolkit.model_spec import flag, whole_number
+from pymc_toolkit.model_spec import whole_number
 
 DAG_MODES = ("triangular", "notears")
 STABILIZATIONS = ("linear", "exponential", "sigmoid")
 MEDIA_SCALINGS = ("share", "volume")
-
-# Smallest and largest value of a number; of others at least zero is asked.
-_LIMITS: Mapping[str, tuple[float, float]] = {
-    "dropout": (0, 0.99),
-    "ctrl_hidden_ratio": (0, math.inf),
-    "momentum_decay": (0, 0.9999),
-    "dag_temperature": (1e-6, math.inf),
-    "notears_dual_factor": (1, math.inf),
-    "notears_threshold": (0, 1),
-    "notears_alpha_init": (0, math.inf),
-    "media_share_prior": (0, 1),
-    "learning_rate": (1e-12, 1),
-    "adstock_retention": (1e-6, 1 - 1e-6),
-    "interaction_mix": (1e-6, 1 - 1e-6),
-    "dag_edge": (1e-6, 1 - 1e-6),
-    "hill_quantile": (0, 1),
-    "baseline_quantile": (0, 1),
-    "hill_slope": (1e-6, math.inf),
-    "hill_half_saturation": (1e-6, math.inf),
-    "coeff_range": (1e-6, math.inf),
-    "control_swing": (1e-6, math.inf),
-    "media_coefficient": (1e-6, math.inf),
-    "baseline_level": (1e-6, math.inf),
-    "burn_in_steepness": (1e-6, math.inf),
-    "seasonal_period": (2, math.inf),
-    "regression_ridge": (1e-12, math.inf),
-}
-# Whole numbers and the smallest that each may be.
-_COUNTS: Mapping[str, int] = {
-    "hidden_dim": 1,
-    "burn_in_weeks": 0,
-    "warm_start_epochs": 0,
-    "gru_layers": 1,
-    "n_epochs": 1,
-    "batch_size": 1,
-    "notears_warmup_epochs": 0,
-    "notears_dual_update_every": 1,
-    "adstock_lags": 1,
-    "region_dim": 0,
-    "seasonal_harmonics": 0,
-    "baseline_knots": 0,
-    "baseline_knot_weeks": 1,
-}
-_MAY_BE_NONE = ("batch_size", "media_share_prior", "control_clip")
 
 
 @dataclass(frozen=True)
@@ -78,7 +33,7 @@ class VisualizationSettings:
 
     def __post_init__(self) -> None:
         edges = whole_number("dag_top_n_edges", self.dag_top_n_edges)
-        weakest = _number("correlation_threshold", self.correlation_threshold, 0, 1)
+        weakest = number("correlation_threshold", self.correlation_threshold, 0, 1)
         object.__setattr__(self, "dag_top_n_edges", edges)
         object.__setattr__(self, "correlation_threshold", weakest)
 
@@ -174,8 +129,24 @@ class DeepSettings:
         Whether a scaler divides media by all of the week's, or by what is usual in the region.
     control_clip : float, optional
         Standard deviations at which a scaler cuts controls off; what it cuts cannot come back.
-    n_epochs, batch_size, learning_rate, use_huber_loss
-        For training; the network itself does not read them. A batch_size of None is the panel.
+    n_epochs : int
+        Most passes over the training weeks, after the warm start.
+    batch_size : int, optional
+        Regions in a step; all of them unless given.
+    learning_rate : float
+        Largest step of the optimiser.
+    rate_warmup_epochs : int
+        Epochs in which steps grow to it.
+    use_huber_loss : bool
+        Whether large errors count by their size and not by its square.
+    huber_delta : float
+        What a large error is, in units of a region's mean target.
+    gradient_clip : float
+        Largest norm of a network's gradient.
+    validation_weeks : int
+        Last weeks of training that choose the epoch, at most a quarter of them; 0 for none.
+    validate_every, patience : int
+        Epochs between looks at them, and without improvement before training ends.
     visualization : VisualizationSettings
 
     Raises
@@ -246,16 +217,22 @@ class DeepSettings:
     n_epochs: int = 1500
     batch_size: int | None = None
     learning_rate: float = 0.01
+    rate_warmup_epochs: int = 10
     use_huber_loss: bool = True
+    huber_delta: float = 1.0
+    gradient_clip: float = 10.0
+    validation_weeks: int = 13
+    validate_every: int = 5
+    patience: int = 300
     visualization: VisualizationSettings = field(default_factory=VisualizationSettings)
 
     def __post_init__(self) -> None:
-        _check_choice("dag_mode", self.dag_mode, DAG_MODES)
-        _check_choice("stabilization_method", self.stabilization_method, STABILIZATIONS)
-        _check_choice("media_scaling", self.media_scaling, MEDIA_SCALINGS)
+        check_choice("dag_mode", self.dag_mode, DAG_MODES)
+        check_choice("stabilization_method", self.stabilization_method, STABILIZATIONS)
+        check_choice("media_scaling", self.media_scaling, MEDIA_SCALINGS)
         for entry in fields(self):
-            checked = _checked(entry.name, str(entry.type), getattr(self, entry.name))
-            object.__setattr__(self, entry.name, checked)
+            value = checked(entry.name, str(entry.type), getattr(self, entry.name))
+            object.__setattr__(self, entry.name, value)
         if not self.media_coefficient < self.coeff_range:
             raise SpecificationError(
                 f"Got media_coefficient={self.media_coefficient} and coeff_range="
@@ -281,10 +258,10 @@ class DeepSettings:
             If a key is unknown, or a value impossible.
         """
         values = dict(config)
-        _check_keys(values, cls)
+        check_keys(values, cls)
         figures = values.get("visualization")
         if isinstance(figures, Mapping):
-            _check_keys(figures, VisualizationSettings)
+            check_keys(figures, VisualizationSettings)
             values["visualization"] = VisualizationSettings(**figures)
         return cls(**values)
 
@@ -345,40 +322,3 @@ def update_config(base_config: Mapping[str, Any], updates: Mapping[str, Any]) ->
             update_config(known, value) if isinstance(known, Mapping) else copy.deepcopy(value)
         )
     return result
-
-
-def _check_keys(values: Mapping[str, Any], settings: type) -> None:
-    known = {entry.name for entry in fields(settings)}
-    unknown = sorted(set(values) - known, key=str)
-    if unknown:
-        raise SpecificationError(
-            f"Got unknown settings {unknown}; expected some of {', '.join(sorted(known))}."
-        )
-
-
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if not isinstance(value, str) or value not in allowed:
-        raise SpecificationError(
-            f"Got {name}={value!r}; expected one of {', '.join(map(repr, allowed))}."
-        )
-
-
-def _checked(name: str, kind: str, value: Any) -> Any:
-    """The value of a field as a plain one, if its kind and size are right."""
-    if value is None and name in _MAY_BE_NONE:
-        return None
-    if name in _COUNTS:
-        return whole_number(name, value, _COUNTS[name])
-    if kind == "bool":
-        return flag(name, value)
-    if "float" in kind:
-        return _number(name, value, *_LIMITS.get(name, (0, math.inf)))
-    return value
-
-
-def _number(name: str, value: Any, least: float, most: float) -> float:
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not least <= value <= most:
-        limits = f"at least {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
-        raise SpecificationError(f"Got {name}={value!r}; expected a number, {limits}.")
-    return float(value)

@@ -226,11 +226,39 @@ dag_temperature, notears_group_l1
             check_same_panel(Xm=Xm, Xc=Xc)
             R = region_ids(R, Xm, self.n_regions)  # noqa: N806
         regions = R if R.ndim == 1 else R[:, 0]
-        media, outputs = self._process_media(Xm)
-        moved = self._coefficients(media, Xc, regions)
+        media, stages, inputs = self._before_state(Xm, Xc, regions)
+        outputs = self._after_state(
+            media, Xc, regions, self._states(inputs), start_week=start_week, stable=stable
+        )
+        names = ("predictions", "coefficients", "contributions")
+        predictions, coefficients, contributions = (outputs[name] for name in names)
+        return predictions, coefficients, contributions, outputs | stages
+
+    def _before_state(
+        self,
+        Xm: Tensor,  # noqa: N803
+        Xc: Tensor,  # noqa: N803
+        regions: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Media as coefficients multiply them, their stages, and what the recurrent layers read."""
+        media, stages = self._process_media(Xm)
+        return media, stages, self._state_inputs(media, Xc, regions)
+
+    def _after_state(
+        self,
+        media: Tensor,
+        Xc: Tensor,  # noqa: N803
+        regions: Tensor,
+        states: Tensor,
+        *,
+        start_week: float = 0,
+        stable: bool = False,
+    ) -> dict[str, Tensor]:
+        """All outputs but the stages of media, from the recurrent states."""
+        outputs = self._coefficients(states, Xc)
         if stable:
-            moved = {**moved, **self._stable_coefficients(media, Xc)}
-        outputs |= moved | self._levels(regions, start_week, Xm)
+            outputs |= self._stable_coefficients(media, Xc)
+        outputs |= self._levels(regions, start_week, media)
         outputs["contributions"] = media * outputs["coefficients"]
         outputs["control_contributions"] = Xc * outputs["control_coefficients"]
         outputs["predictions"] = (
@@ -241,9 +269,7 @@ dag_temperature, notears_group_l1
         )
         if self.adj_logits is not None:
             outputs["dag_matrix"] = self.dag_matrix
-        names = ("predictions", "coefficients", "contributions")
-        predictions, coefficients, contributions = (outputs[name] for name in names)
-        return predictions, coefficients, contributions, outputs
+        return outputs
 
     @torch.no_grad()
     def get_parameters(self) -> dict[str, Tensor]:

@@ -1,0 +1,375 @@
+"""How networks are trained: batches of regions, a schedule, dear cycles, and when to stop.
+
+The number of epochs is chosen without looking at what is to be forecast: the first member of the
+ensemble is a twin, trained on all but the last weeks of training, and the networks that have seen
+all of them are taken from the epoch in which the twin predicted those weeks best. (The published
+package steps its schedule on the holdout and keeps the last epoch.)
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+
+from pymc_toolkit.engines.deep.config import DeepSettings
+from pymc_toolkit.engines.deep.ensemble import Ensemble, Outputs
+from pymc_toolkit.exceptions import TrainingError
+
+# Cycles below it leave a graph without any once weak edges are cut.
+ACYCLIC = 1e-3
+# Epochs beyond those asked for in which cycles may still be driven out, as a multiple of them.
+_PATIENCE_WITH_CYCLES = 1.0
+_SMALLEST_RATE = 0.02
+
+# Loss of each member, from the ensemble, the misfit of each and the outputs of the forward pass.
+Objective = Callable[[Ensemble, Tensor, Outputs], Tensor]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What networks are trained on, already scaled and checked.
+
+    Parameters
+    ----------
+    media : Tensor of shape (region, week, channel)
+    controls : Tensor of shape (region, week, control)
+    regions : Tensor of int64, of shape (region,)
+        Id of each row.
+    target : Tensor of shape (region, week)
+    start_week : float
+        Number of the first week.
+    """
+
+    media: Tensor
+    controls: Tensor
+    regions: Tensor
+    target: Tensor
+    start_week: float = 0
+
+    def rows(self, chosen: Tensor) -> Panel:
+        """Some of the regions."""
+        parts = ("media", "controls", "regions", "target")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in parts})
+
+    def to(self, device: str) -> Panel:
+        """The same on another device."""
+        parts = ("media", "controls", "regions", "target")
+        return replace(self, **{name: getattr(self, name).to(device) for name in parts})
+
+
+@dataclass
+class History:
+    """What training went through, epoch by epoch.
+
+    Parameters
+    ----------
+    losses, misfits : list of list of float
+        By epoch and member: what was minimised, and the part of it that is about the target.
+    validation : dict of int to float
+        Error of the twin on the weeks that it was not trained on, by epoch.
+    duals : list of dict
+        Largest ``h`` over the members and its ``epoch``, at each dual update.
+    best_epoch : int
+        The one that the networks were taken from, -1 before there is one.
+    """
+
+    losses: list[list[float]] = field(default_factory=list)
+    misfits: list[list[float]] = field(default_factory=list)
+    validation: dict[int, float] = field(default_factory=dict)
+    duals: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = -1
+
+
+class Training:
+    """Members of an ensemble, trained on one panel as one batch.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Changed in place. With ``validation_weeks`` its first member is the twin.
+    panel : Panel
+    settings : DeepSettings
+    weights : Tensor of shape (member, region, week)
+        How much each observation counts for each member; zero for padding and, for the twin, the
+        weeks that it has to predict.
+    objective : callable
+    validation_weeks : int
+        Last weeks that the twin predicts; 0 to train without one, to the last epoch.
+    seed : int
+        Of dropout and batches.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        panel: Panel,
+        settings: DeepSettings,
+        weights: Tensor,
+        objective: Objective,
+        validation_weeks: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.ensemble, self.panel, self.settings = ensemble, panel, settings
+        self.weights, self.objective = weights, objective
+        self.validation_weeks = validation_weeks
+        self.optimizer, self.scheduler = optimizer_and_scheduler(ensemble, settings)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.history, self.epoch = History(), 0
+        self._best: dict[str, Any] | None = None
+
+    def run(self, progress: Callable[[int, History], None] | None = None) -> History:
+        """Train to the end, and leave the ensemble as it was in its best epoch.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with the number of epochs done and the history, after each.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        TrainingError
+            If a loss is no longer a finite number.
+        """
+        while not self._finished():
+            # Dropout draws from torch's own generator; the caller's is left as it is.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+                self._one_epoch()
+            if progress:
+                progress(self.epoch, self.history)
+        if self._best is not None:
+            self.ensemble.load_state_dict(self._best)
+        self.ensemble.eval()
+        return self.history
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that :meth:`load_state_dict` needs to go on where this stopped."""
+        return {
+            "ensemble": copy.deepcopy(self.ensemble.state_dict()),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "scheduler": self.scheduler.state_dict(),
+            "generator": self.generator.get_state(),
+            "history": copy.deepcopy(vars(self.history)),
+            "epoch": self.epoch,
+            "best": copy.deepcopy(self._best),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave.
+
+        Parameters
+        ----------
+        state : dict
+        """
+        self.ensemble.load_state_dict(state["ensemble"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.generator.set_state(state["generator"])
+        self.history, self.epoch = History(**copy.deepcopy(state["history"])), state["epoch"]
+        self._best = copy.deepcopy(state["best"])
+
+    def _one_epoch(self) -> None:
+        if self._with_cycles:
+            for network in self.ensemble.networks:
+                network.notears_active.fill_(self.epoch >= self.settings.notears_warmup_epochs)
+        losses = self.train_once(stable=self.epoch < warm_start(self.settings))
+        self.history.losses.append(losses[0])
+        self.history.misfits.append(losses[1])
+        self.scheduler.step()
+        self.epoch += 1
+        self._update_duals()
+        if self.validation_weeks and self.epoch > warm_start(self.settings):
+            self._validate()
+
+    def train_once(self, stable: bool = False) -> tuple[list[float], list[float]]:
+        """One pass over the regions.
+
+        Parameters
+        ----------
+        stable : bool
+            Whether coefficients are the stable ones in every week.
+
+        Returns
+        -------
+        losses, misfits : list of float
+            By member, averaged over batches.
+        """
+        self.ensemble.train()
+        losses, misfits = [], []
+        for chosen in self._batches():
+            panel, weights = self.panel, self.weights
+            if chosen is not None:
+                panel, weights = panel.rows(chosen), weights[:, chosen]
+            self.optimizer.zero_grad()
+            outputs = self.ensemble(
+                panel.media,
+                panel.controls,
+                panel.regions,
+                start_week=panel.start_week,
+                stable=stable,
+            )
+            misfit = weighted_loss(outputs["predictions"], panel.target, weights, self.settings)
+            loss = self.objective(self.ensemble, misfit, outputs)
+            loss.sum().backward()
+            for network in self.ensemble.networks:
+                clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+            self.optimizer.step()
+            losses.append(loss.detach())
+            misfits.append(misfit.detach())
+        found = [torch.stack(values).mean(0) for values in (losses, misfits)]
+        if not torch.isfinite(found[0]).all():
+            raise TrainingError(
+                f"Got a loss that is not finite in epoch {self.epoch + 1}; expected it to fall. "
+                f"Try a learning_rate below {self.settings.learning_rate:g}, and look for extreme "
+                "values in the data."
+            )
+        return found[0].tolist(), found[1].tolist()
+
+    def _batches(self) -> Iterator[Tensor | None]:
+        """Rows of each batch; None for all of them, as they are."""
+        size, rows = self.settings.batch_size, len(self.panel.regions)
+        if size is None or size >= rows:
+            yield None
+        else:
+            yield from torch.randperm(rows, generator=self.generator).split(size)
+
+    @property
+    def _with_cycles(self) -> bool:
+        return self.settings.enable_dag and self.settings.dag_mode == "notears"
+
+    @property
+    def _acyclic(self) -> bool:
+        """Whether no member has cycles to speak of; it may not stop, or be kept, before."""
+        return not self._with_cycles or cycles(self.ensemble) < ACYCLIC
+
+    def _finished(self) -> bool:
+        settings, epochs = self.settings, all_epochs(self.settings)
+        if self.epoch >= epochs * (1 + _PATIENCE_WITH_CYCLES):
+            return True
+        kept = self._best is not None or not self.validation_weeks
+        if self.epoch >= epochs:
+            return self._acyclic if not self.validation_weeks else kept
+        waited = self.epoch - self.history.best_epoch
+        return self._best is not None and waited >= settings.patience
+
+    def _update_duals(self) -> None:
+        settings = self.settings
+        since = self.epoch - settings.notears_warmup_epochs
+        if self._with_cycles and since > 0 and since % settings.notears_dual_update_every == 0:
+            factor = settings.notears_dual_factor
+            found = [network.notears_update_duals(factor) for network in self.ensemble.networks]
+            worst = max(found, key=lambda duals: duals["h"])
+            self.history.duals.append({"epoch": float(self.epoch), **worst})
+
+    @torch.no_grad()
+    def _validate(self) -> None:
+        """Hold the twin against the weeks that it has not seen, and keep the best epoch."""
+        last = self.epoch >= all_epochs(self.settings)
+        if self.epoch % self.settings.validate_every and not last:
+            return
+        twin, panel = self.ensemble.networks[0].eval(), self.panel
+        predicted = twin(
+            panel.media, panel.controls, panel.regions, start_week=panel.start_week, check=False
+        )[0]
+        weeks = slice(-self.validation_weeks, None)
+        error = (predicted - panel.target)[:, weeks].abs().sum()
+        relative = float(error / panel.target[:, weeks].abs().sum())
+        known = self.history.validation
+        # A graph with cycles is not kept, however well it predicts.
+        if self._acyclic and (self._best is None or relative < known[self.history.best_epoch]):
+            self.history.best_epoch = self.epoch
+            self._best = copy.deepcopy(self.ensemble.state_dict())
+        known[self.epoch] = relative
+
+
+def warm_start(settings: DeepSettings) -> int:
+    """Epochs with stable coefficients alone."""
+    return settings.warm_start_epochs if settings.use_warm_start else 0
+
+
+def all_epochs(settings: DeepSettings) -> int:
+    """Epochs of the warm start and after it."""
+    return warm_start(settings) + settings.n_epochs
+
+
+def optimizer_and_scheduler(
+    ensemble: torch.nn.Module, settings: DeepSettings
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Adam, and a rate that rises for some epochs and then falls along a cosine.
+
+    Parameters
+    ----------
+    ensemble : torch.nn.Module
+        One network, or several.
+    settings : DeepSettings
+    """
+    optimizer = torch.optim.Adam(ensemble.parameters(), settings.learning_rate, betas=(0.9, 0.99))
+    rising, epochs = settings.rate_warmup_epochs, all_epochs(settings)
+
+    def share(epoch: int) -> float:
+        if epoch < rising:
+            return (epoch + 1) / rising
+        place = min(1.0, (epoch - rising) / max(1, epochs - rising))
+        return _SMALLEST_RATE + (1 - _SMALLEST_RATE) * 0.5 * (1 + math.cos(math.pi * place))
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
+def weighted_loss(
+    predictions: Tensor, target: Tensor, weights: Tensor, settings: DeepSettings
+) -> Tensor:
+    """Mean Huber loss (or half squared error) of each member.
+
+    Parameters
+    ----------
+    predictions : Tensor of shape (member, region, week)
+    target : Tensor of shape (region, week)
+    weights : Tensor of shape (member, region, week)
+    settings : DeepSettings
+
+    Returns
+    -------
+    Tensor of shape (member,)
+    """
+    target = target.expand_as(predictions)
+    if settings.use_huber_loss:
+        losses = functional.huber_loss(
+            predictions, target, reduction="none", delta=settings.huber_delta
+        )
+    else:
+        losses = 0.5 * functional.mse_loss(predictions, target, reduction="none")
+    return (losses * weights).sum((1, 2)) / weights.sum((1, 2))
+
+
+def penalised(ensemble: Ensemble, misfit: Tensor, outputs: Outputs) -> Tensor:
+    """The misfit and the price of the graph, of coefficients and of media's share, by member.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    misfit : Tensor of shape (member,)
+    outputs : dict of str to Tensor
+
+    Returns
+    -------
+    Tensor of shape (member,)
+    """
+    return misfit + ensemble.penalties(outputs)
+
+
+def cycles(ensemble: Ensemble) -> float:
+    """The largest measure of cycles h over the members' graphs."""
+    networks = ensemble.networks
+    return max(float(network.h_acyclicity(network.dag_matrix.detach())) for network in networks)
