@@ -27,6 +27,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "notears_alpha_init": (0, math.inf),
     "media_share_prior": (0, 1),
     "learning_rate": (1e-12, 1),
+    "holdout_ratio": (1e-6, 1 - 1e-6),
     "adstock_retention": (1e-6, 1 - 1e-6),
     "interaction_mix": (1e-6, 1 - 1e-6),
     "dag_edge": (1e-6, 1 - 1e-6),
@@ -174,6 +175,8 @@ class DeepSettings:
         Whether a scaler divides media by all of the week's, or by what is usual in the region.
     control_clip : float, optional
         Standard deviations at which a scaler cuts controls off; what it cuts cannot come back.
+    holdout_ratio : float
+        Share of the weeks, the last ones, that a split keeps from training.
     n_epochs, batch_size, learning_rate, use_huber_loss
         For training; the network itself does not read them. A batch_size of None is the panel.
     visualization : VisualizationSettings
@@ -243,6 +246,7 @@ class DeepSettings:
     regression_ridge: float = 1.0
     media_scaling: str = "share"
     control_clip: float | None = None
+    holdout_ratio: float = 0.1
     n_epochs: int = 1500
     batch_size: int | None = None
     learning_rate: float = 0.01
