@@ -105,7 +105,7 @@ class SimpleGlobalScaler:
                 f"Got regions whose target has a mean of zero or less, at {_where(mean <= 0)}; "
                 "expected a positive mean. Leave those regions out."
             )
-        centre, spread = _centre_and_spread(controls.reshape(-1, controls.shape[-1]))
+        centre, spread = _centre_and_spread(np.concatenate(controls))
         volume = self.settings.media_scaling == "volume"
         self.params = SimpleScalingParams(
             torch.from_numpy(centre),
