@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import warnings
 from typing import Any
@@ -26,8 +25,9 @@ LEVELS = ("Overall", "DMA")
 _SATURATION = (1e-3, 1e2)
 _TOP = (1e-3, 1e2)
 _SLOPE = (0.1, 20.0)
-# Where fits start: half saturation as a quantile of the spend, and slope.
-_STARTS = tuple(itertools.product((0.25, 0.5, 0.9), (1.0, 3.0)))
+# Fits start at the median of the spend and this slope. More starting values were tried on curves
+# of all slopes, with much noise and few points: none led to a better fit.
+_START_SLOPE = 1.5
 
 
 class ResponseCurveFit:
@@ -111,7 +111,7 @@ class ResponseCurveFit:
         return self.date_col
 
     def fit(self, *, generate_figure: bool = False, print_r_sqr: bool = False) -> ResponseCurveFit:
-        """Find the curve with the least squared error, from several starting values.
+        """Find the curve with the least squared error.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class ResponseCurveFit:
         SpecificationError
             If a figure is asked for.
         DataError
-            If no starting value leads to a curve.
+            If the search for it does not end.
         """
         if generate_figure:
             raise SpecificationError(
@@ -239,16 +239,8 @@ class ResponseCurveFit:
     def _best(self) -> tuple[float, float, float, float]:
         """Top, bottom, saturation and slope of the best fit, in the units of the data."""
         x_unit, y_unit = self._x.max(), self._y.max()
-        x, y = self._x / x_unit, self._y / y_unit
-        found = [_fit_from(x, y, at, slope, self.bottom_param) for at, slope in _STARTS]
-        fits = [parameters for parameters in found if parameters is not None]
-        if not fits:
-            raise DataError(
-                f"Got {len(x)} points that no curve was found for; expected what is earned to rise "
-                "with spend. Look at the data."
-            )
-        best = min(fits, key=lambda p: float(np.square(_curve(x, *p) - y).sum()))
-        saturation, slope, rise, bottom = (float(p) for p in (*best, 0.0)[:4])
+        found = _least_squares(self._x / x_unit, self._y / y_unit, self.bottom_param)
+        saturation, slope, rise, bottom = (float(p) for p in (*found, 0.0)[:4])
         return (
             float((bottom + rise) * y_unit),
             float(bottom * y_unit),
@@ -313,13 +305,13 @@ def _curve(x: Array, saturation: float, slope: float, rise: float, bottom: float
     return bottom + rise * _hill(x, saturation, slope)
 
 
-def _fit_from(x: Array, y: Array, quantile: float, slope: float, with_bottom: bool) -> Array | None:
-    """Least squares from one starting value; None if it does not end.
+def _least_squares(x: Array, y: Array, with_bottom: bool) -> Array:
+    """Parameters of :func:`_curve` for spend and response of at most 1.
 
-    Spend and response are between 0 and 1, so that one set of bounds fits every client.
+    On that scale one set of bounds fits every client.
     """
-    half = float(np.clip(np.quantile(x, quantile), 0.01, 1.0))
-    start, low, high = [half, slope, 1.0], [*_bounds(0)], [*_bounds(1)]
+    half = float(np.clip(np.median(x), 0.01, 1.0))
+    start, low, high = [half, _START_SLOPE, 1.0], [*_bounds(0)], [*_bounds(1)]
     if with_bottom:
         start, low, high = [*start, 0.05], [*low, 0.0], [*high, 1.0]
     with warnings.catch_warnings():
@@ -327,8 +319,11 @@ def _fit_from(x: Array, y: Array, quantile: float, slope: float, with_bottom: bo
         warnings.simplefilter("ignore", OptimizeWarning)
         try:
             found: Array = curve_fit(_curve, x, y, start, bounds=(low, high), max_nfev=2000)[0]
-        except RuntimeError:
-            return None
+        except RuntimeError as error:
+            raise DataError(
+                f"Got {len(x)} points that no curve was found for; expected what is earned to rise "
+                "with spend. Look at the data."
+            ) from error
     return found
 
 
