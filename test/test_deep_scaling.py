@@ -165,6 +165,28 @@ def test_before_fit() -> None:
     assert GlobalScaler is SimpleGlobalScaler
 
 
+def test_a_panel_without_controls() -> None:
+    none = np.zeros((3, 30, 0))
+    assert SimpleGlobalScaler().fit_transform(MEDIA, none, TARGET)[1].shape == (3, 30, 0)
+
+
+@pytest.mark.parametrize("scaling", ["share", "volume"])
+def test_rows_can_be_any_regions_that_were_fitted(scaling: str) -> None:
+    scaler = SimpleGlobalScaler({"media_scaling": scaling})
+    whole = scaler.fit_transform(MEDIA, CONTROLS, TARGET)
+    order = torch.tensor([2, 0, 2, 1])
+    rows = scaler.for_regions(order)
+    for part, expected in zip(
+        rows.transform(MEDIA[order], CONTROLS[order], TARGET[order]), whole, strict=True
+    ):
+        torch.testing.assert_close(part, expected[order], rtol=0, atol=0)
+    np.testing.assert_allclose(
+        rows.inverse_transform_target(whole[2][order]), TARGET[order], rtol=1e-5
+    )
+    with pytest.raises(DataError, match=r"Got regions \[0, 3\]; expected 0 to 2"):
+        scaler.for_regions(torch.tensor([3, 0]))
+
+
 def _with(values: np.ndarray, at: tuple, value: float) -> np.ndarray:
     changed = values.copy()
     changed[at] = value

@@ -15,13 +15,17 @@ with deep_extra():
     import_module("torch")
 
     from pymc_toolkit.engines.deep.config import DeepSettings, get_default_config, update_config
+    from pymc_toolkit.engines.deep.curve_fit import ResponseCurveFit, ResponseCurveFitter
     from pymc_toolkit.engines.deep.dag import DAGConstraint, DAGModel, EdgeToNode, NodeToEdge
+    from pymc_toolkit.engines.deep.inference import InferenceManager
     from pymc_toolkit.engines.deep.network import DeepCausalMMM, create_unified_mmm
+    from pymc_toolkit.engines.deep.pipeline import ScaledWindow, UnifiedDataPipeline
     from pymc_toolkit.engines.deep.scaling import (
         GlobalScaler,
         SimpleGlobalScaler,
         SimpleScalingParams,
     )
+    from pymc_toolkit.engines.deep.windows import pad_weeks, temporal_split
 
 __all__ = [
     "DAGConstraint",
@@ -30,10 +34,17 @@ __all__ = [
     "DeepSettings",
     "EdgeToNode",
     "GlobalScaler",
+    "InferenceManager",
     "NodeToEdge",
+    "ResponseCurveFit",
+    "ResponseCurveFitter",
+    "ScaledWindow",
     "SimpleGlobalScaler",
     "SimpleScalingParams",
+    "UnifiedDataPipeline",
     "create_unified_mmm",
     "get_default_config",
+    "pad_weeks",
+    "temporal_split",
     "update_config",
 ]

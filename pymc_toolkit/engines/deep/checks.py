@@ -2,10 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from pymc_toolkit.exceptions import DataError
+from pymc_toolkit.arrays import Array
+from pymc_toolkit.exceptions import DataError, DataWarning, warn_user
+
+type Panel = Array | Tensor
+type Regions = Tensor | Array | Sequence[int] | None
+
+
+def as_array(values: Panel) -> Array:
+    """A panel as an array, wherever its tensor is.
+
+    Parameters
+    ----------
+    values : Tensor or ndarray
+
+    Returns
+    -------
+    ndarray of the same shape
+        May share memory with the panel.
+    """
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values)
+
+
+def check_shapes(media: Array, controls: Array, target: Array) -> None:
+    """Check that media, controls and target are of the same regions and weeks.
+
+    Parameters
+    ----------
+    media : ndarray of shape (region, week, channel)
+    controls : ndarray of shape (region, week, control)
+    target : ndarray of shape (region, week)
+
+    Raises
+    ------
+    DataError
+        If they are not, or there is no region or no week.
+    """
+    shapes = [values.shape for values in (media, controls, target)]
+    if [len(shape) for shape in shapes] != [3, 3, 2] or len({s[:2] for s in shapes}) != 1:
+        raise DataError(
+            f"Got media, controls and target of shapes {shapes}; expected (region, week, channel), "
+            "(region, week, control) and (region, week), with the same regions and weeks."
+        )
+    if 0 in shapes[2]:
+        raise DataError(f"Got a panel of shape {shapes[2]}; expected regions and weeks.")
 
 
 def check_panel(name: str, values: Tensor, width: int | None, dtype: torch.dtype) -> None:
@@ -107,3 +155,37 @@ def region_ids(given: Tensor, panel: Tensor, n_regions: int) -> Tensor:
             f"network has {n_regions} regions."
         )
     return ids[:, 0]
+
+
+def row_regions(given: Regions, panel: Panel, n_regions: int) -> Tensor:
+    """The region of each row of a panel, whatever it is given as.
+
+    Parameters
+    ----------
+    given : Tensor, ndarray or sequence of shape (region,) or (region, week), optional
+        As for :func:`region_ids`. None is for all regions in their order; of fewer rows a warning
+        says which regions they were taken for.
+    panel : Tensor or ndarray of shape (region, week, ...)
+    n_regions : int
+
+    Returns
+    -------
+    Tensor of int64, of shape (region,)
+
+    Raises
+    ------
+    DataError
+        As :func:`region_ids`.
+    """
+    shape = torch.empty(panel.shape[:2], device="meta")
+    if given is not None:
+        ids = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+        return region_ids(ids.cpu(), shape, n_regions)
+    rows = len(panel)
+    if rows < n_regions:
+        warn_user(
+            f"Got {rows} rows and no R, with {n_regions} regions; took them for regions 0 to "
+            f"{rows - 1}. Pass R, the number of each row's region.",
+            DataWarning,
+        )
+    return region_ids(torch.arange(rows), shape, n_regions)

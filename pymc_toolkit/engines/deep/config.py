@@ -147,6 +147,8 @@ class DeepSettings:
         Last weeks of training that choose the epoch, at most a quarter of them; 0 for none.
     validate_every, patience : int
         Epochs between looks at them, and without improvement before training ends.
+    holdout_ratio : float
+        Share of the weeks, the last ones, that a split keeps from training.
     visualization : VisualizationSettings
 
     Raises
@@ -214,6 +216,7 @@ class DeepSettings:
     regression_ridge: float = 1.0
     media_scaling: str = "share"
     control_clip: float | None = None
+    holdout_ratio: float = 0.1
     n_epochs: int = 1500
     batch_size: int | None = None
     learning_rate: float = 0.01

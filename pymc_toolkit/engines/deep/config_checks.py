@@ -22,6 +22,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "notears_alpha_init": (0, math.inf),
     "media_share_prior": (0, 1),
     "learning_rate": (1e-12, 1),
+    "holdout_ratio": (1e-6, 1 - 1e-6),
     "huber_delta": (1e-6, math.inf),
     "gradient_clip": (1e-6, math.inf),
     "adstock_retention": (1e-6, 1 - 1e-6),

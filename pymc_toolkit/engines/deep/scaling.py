@@ -7,7 +7,7 @@ up in scaled units do so in the client's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 
 from pymc_toolkit.arrays import Array
+from pymc_toolkit.engines.deep.checks import Panel, as_array, check_shapes
 from pymc_toolkit.engines.deep.config import DeepSettings
 from pymc_toolkit.exceptions import DataError, ScalerNotFittedError
 
 # The interquartile range of a normal distribution in standard deviations.
 _QUARTILES_APART = 1.3489795003921634
-
-type Panel = Array | Tensor
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class SimpleGlobalScaler:
                 f"Got regions whose target has a mean of zero or less, at {_where(mean <= 0)}; "
                 "expected a positive mean. Leave those regions out."
             )
-        centre, spread = _centre_and_spread(controls.reshape(-1, controls.shape[-1]))
+        centre, spread = _centre_and_spread(np.concatenate(controls))
         volume = self.settings.media_scaling == "volume"
         self.params = SimpleScalingParams(
             torch.from_numpy(centre),
@@ -176,6 +175,40 @@ class SimpleGlobalScaler:
         """
         self.fit(X_media, X_control, y)
         return self.transform(X_media, X_control, y)
+
+    def for_regions(self, regions: Tensor) -> SimpleGlobalScaler:
+        """The scaler of a panel whose rows are some of the regions that were fitted.
+
+        Parameters
+        ----------
+        regions : Tensor of int64, of shape (row,)
+            Number of each row's region, in any order and more than once if need be.
+
+        Returns
+        -------
+        SimpleGlobalScaler
+
+        Raises
+        ------
+        DataError
+            If a region was not fitted.
+        """
+        params = self._fitted("for_regions")
+        means, totals, volumes = _means(params), params.total_impressions, params.media_scale
+        rows = regions.cpu()
+        if rows.numel() and not 0 <= int(rows.min()) <= int(rows.max()) < len(means):
+            raise DataError(
+                f"Got regions {sorted(set(rows.tolist()))}; expected 0 to {len(means) - 1}, as "
+                "fitted."
+            )
+        chosen = SimpleGlobalScaler(self.settings.to_config())
+        chosen.params = replace(
+            params,
+            target_mean=means[rows],
+            total_impressions=None if totals is None else totals[rows],
+            media_scale=None if volumes is None else volumes[rows],
+        )
+        return chosen
 
     def inverse_transform_target(self, y_scaled: Panel) -> Tensor:
         """The target in the client's units.
@@ -318,15 +351,8 @@ GlobalScaler = SimpleGlobalScaler
 
 def _checked(media: Panel, controls: Panel, target: Panel) -> tuple[Array, Array, Array]:
     """The three as arrays of doubles, if they belong together."""
-    arrays = [np.asarray(values, dtype=float) for values in (media, controls, target)]
-    shapes = [values.shape for values in arrays]
-    if [len(shape) for shape in shapes] != [3, 3, 2] or len({s[:2] for s in shapes}) != 1:
-        raise DataError(
-            f"Got media, controls and target of shapes {shapes}; expected (region, week, channel), "
-            "(region, week, control) and (region, week), with the same regions and weeks."
-        )
-    if 0 in shapes[2]:
-        raise DataError(f"Got a panel of shape {shapes[2]}; expected regions and weeks.")
+    arrays = [as_array(values).astype(float) for values in (media, controls, target)]
+    check_shapes(*arrays)
     for name, values in zip(("media", "controls", "target"), arrays, strict=True):
         if not np.isfinite(values).all():
             raise DataError(f"Got NaN or infinity in {name}; expected finite numbers.")
