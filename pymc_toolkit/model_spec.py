@@ -42,6 +42,8 @@ class ModelSpec:
         against a client's data.
     channel_dag : ChannelDag, optional
         How channels may drive each other; without, they do not.
+    engine_options : Mapping of str to Any
+        Choices that only one engine has, as plain values; the engine checks them.
     prior_overrides : Mapping of str to Mapping
         Plain forms of the priors that replace defaults (see :mod:`pymc_toolkit.priors`).
 
@@ -65,6 +67,7 @@ class ModelSpec:
     trend: int | None = None
     uplift_tests: tuple[UpliftTest, ...] = ()
     channel_dag: ChannelDag | None = None
+    engine_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     prior_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -78,8 +81,9 @@ class ModelSpec:
                 "Got lag_max=1 with adstock='weibull_pdf', which sets its smallest weight to zero; "
                 "expected a lag_max of at least 2, or another adstock."
             )
-        # A copy: the caller's mapping may change later, a specification must not.
-        object.__setattr__(self, "prior_overrides", copy.deepcopy(dict(self.prior_overrides)))
+        # Copies: the caller's mappings may change later, a specification must not.
+        for name in ("prior_overrides", "engine_options"):
+            object.__setattr__(self, name, copy.deepcopy(_mapping(name, getattr(self, name))))
         tests = tuple(
             UpliftTest(**test) if isinstance(test, Mapping) else test for test in self.uplift_tests
         )
@@ -155,6 +159,12 @@ class Sampling:
                 f"Got random_seed={seed}; expected at most {_LARGEST_SEED} (2**63 - 1)."
             )
         object.__setattr__(self, "random_seed", seed)
+
+
+def _mapping(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SpecificationError(f"Got {name}={value!r}; expected a mapping of names to values.")
+    return dict(value)
 
 
 def _check_choice(name: str, value: object, allowed: Mapping[str, object]) -> None:

@@ -28,6 +28,8 @@ DAG_LAGGED = "dag_lagged"
 DAG_WEIGHTS = "dag_weights"
 DAG_MIX = "dag_mix"
 
+NETWORK_WEIGHTS = "network_weights"
+
 # Variables of a client's data set, in original units.
 DATA_VARIABLES: Mapping[str, str] = {
     "target": "What the client wants more of, per period (date[, geo]).",
@@ -59,6 +61,11 @@ POSTERIOR_VARIABLES: Mapping[str, str] = {
     DAG_LAGGED: "The same for spend of earlier periods, with a channel's own habit on the diagonal "
     "and the past of causes of the same period, which are no edges (lag, channel, effect).",
     DAG_WEIGHTS: "Weights of the edges that were sampled with the response (edge).",
+    NETWORK_WEIGHTS: "All weights of a network of the deep engine; no meaning one by one (weight).",
+    "level_drift": "Standard deviation of the level's change a period after training, in the deep "
+    "engine.",
+    "y_shared_sigma": "The part of y_sigma that all regions share, relative to their levels.",
+    "level_shared_drift": "The same of level_drift.",
     DAG_MIX: "Share of a channel's input that is what its causes lead one to expect; for a channel "
     "without likely causes nothing but the prior (channel).",
 }
@@ -76,7 +83,7 @@ FITTED = "fitted"
 
 def has_own_meaning(variable: str) -> bool:
     """Whether a posterior variable can be read on its own, and so must have converged."""
-    return not variable.endswith("_hsgp_coefs_offset")
+    return not variable.endswith("_hsgp_coefs_offset") and variable != NETWORK_WEIGHTS
 
 
 # What a model with a channel graph has beside any other.

@@ -28,7 +28,7 @@ from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.graph_methods import GraphMethods
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE
-from pymc_toolkit.prior_checks import checked_overrides, warn_of_hopeless_priors
+from pymc_toolkit.prior_checks import checked_overrides
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
 from pymc_toolkit.return_methods import ReturnMethods, returns
@@ -82,10 +82,11 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         Priors that replace defaults, by the names that ``model_priors`` shows.
     random_seed : int, optional
         Seed of fits that name none; drawn at random, and kept, if not given.
-    engine : {"bayesian"}
-        Way to fit the model.
+    engine : {"bayesian", "deep"}
+        Way to fit the model: a posterior, or an ensemble of networks (extra ``deep``), whose media
+        coefficients move over time whatever ``time_varying_media`` says.
     geo_column : str, optional
-        Column of regions; accepted by the data container, refused by the Bayesian engine.
+        Column of regions: a panel, which the deep engine fits and the Bayesian refuses.
     target_scaler, channel_scaler, control_scaler : str
         See :class:`pymc_toolkit.client_config.ClientConfig`.
     cost_per_unit : Mapping of str to float or None, optional
@@ -96,6 +97,9 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         How channels may drive each other: settings, or the name of a mode, such as ``"notears"``.
     dag_mode : str, optional
         Short form of ``channel_dag``.
+    engine_options : Mapping of str to Any, optional
+        Choices that only the deep engine has: ``members`` of the ensemble, ``media_share_prior``,
+        and others of :class:`pymc_toolkit.engines.deep.DeepSettings`.
 
     Raises
     ------
@@ -141,6 +145,7 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         target_is_money: bool = True,
         channel_dag: ChannelDag | str | None = None,
         dag_mode: str | None = None,
+        engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         spec = ModelSpec(
             lag_max=lag_max,
@@ -151,6 +156,7 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
             yearly_seasonality=yearly_seasonality,
             trend=_changepoints(trend),
             channel_dag=_channel_dag(channel_dag, dag_mode),
+            engine_options=engine_options or {},
         )
         self._engine = get_engine(engine)
         logger.info("Creating the client's data configuration.")
@@ -175,11 +181,12 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         self._sampling = Sampling(random_seed=seed)
         self.random_seed = self._sampling.random_seed
         self.spec = _with_priors(spec, model_priors or {}, self.config)
-        warn_of_hopeless_priors(self.spec, self.config.model_data)
+        self._engine.advise(self.config.model_data, self.spec)
         self.refresh_history: list[RefreshRecord] = []
         self._fit: Fit | None = None
         self._fit_without_tests: Fit | None = None
-        _log_default_priors(self.spec, has_controls=bool(self.config.control_names))
+        if self._engine.named_priors:
+            _log_default_priors(self.spec, has_controls=bool(self.config.control_names))
 
     def __repr__(self) -> str:
         data = self.config.model_data
@@ -472,13 +479,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         """Fit a configuration, predict its window and warn if the chains disagree."""
         covariates, target = config.covariates(), config.target()
         to_original = config.inverse_scaler("target")
-        logger.info(
-            "Sampling %s's MMM using %d chains, %d draws, and %d tuning steps.",
-            config.client_name,
-            sampling.chains,
-            sampling.draws,
-            sampling.tune,
-        )
+        work = self._engine.describe(config.model_data, spec, sampling)
+        logger.info("Sampling %s's MMM using %s.", config.client_name, work)
         fit = self._engine.fit(config.model_data, spec, sampling, progressbar)
         logger.info("Compute y_fit using the model's train data")
         expected = sum_components(self._engine.decompose(fit, fit.training))

@@ -9,11 +9,10 @@ from pymc_toolkit.analysis.intervals import CI_PROB, summarise
 from pymc_toolkit.arrays import coordinate_labels
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.engines.convergence import DIVERGENT_LIMIT, ESS_LIMIT, R_HAT_LIMIT, Convergence
+from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.exceptions import ConvergenceWarning, warn_user
 from pymc_toolkit.names import SAMPLE, has_own_meaning
 
-_WORST_SHOWN = 3
 _PRIOR_DRAWS = 1000
 
 
@@ -24,27 +23,8 @@ def warn_unless_converged(result: Convergence) -> None:
     ----------
     result : Convergence
     """
-    if result.converged:
-        return
-    symptoms, advice = [], []
-    worst = result.worst().head(_WORST_SHOWN)
-    if len(worst):
-        named = "; ".join(
-            f"{row.variable}{f'[{row.coordinate}]' if row.coordinate else ''} "
-            f"R-hat {row.r_hat:.3f}, ESS {row.ess_bulk:.0f}"
-            for row in worst.itertuples()
-        )
-        symptoms.append(f"R-hat above {R_HAT_LIMIT} or bulk ESS below {ESS_LIMIT}: {named}")
-        advice.append("more draws and tune")
-    if result.divergent_share > DIVERGENT_LIMIT:
-        symptoms.append(f"{result.divergences} of {result.draws} draws diverged")
-        advice.append("a higher target_accept (such as 0.97)")
-    advice.append("tighter priors on the variables named")
-    warn_user(
-        f"The fit did not converge ({'. '.join(symptoms)}). Do not show its numbers; try "
-        f"{', '.join(advice)}.",
-        ConvergenceWarning,
-    )
+    if not result.converged:
+        warn_user(result.trouble, ConvergenceWarning)
 
 
 def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:

@@ -7,7 +7,10 @@ from importlib import import_module
 from pymc_toolkit.engines.base import Engine
 from pymc_toolkit.exceptions import SpecificationError
 
-_ENGINES = {"bayesian": ("pymc_toolkit.engines.bayesian.engine", "BayesianEngine")}
+_ENGINES = {
+    "bayesian": ("pymc_toolkit.engines.bayesian.engine", "BayesianEngine"),
+    "deep": ("pymc_toolkit.engines.deep.engine", "DeepEngine"),
+}
 
 
 def get_engine(name: str) -> Engine:
@@ -21,6 +24,8 @@ def get_engine(name: str) -> Engine:
     ------
     SpecificationError
         If there is none such.
+    MissingExtraError
+        If its library is not installed.
 
     Examples
     --------

@@ -66,9 +66,25 @@ class Engine(Protocol):
     """A way to fit a model and to say what follows from the fit."""
 
     name: str
+    # Packages whose version may change what the same fit gives.
+    packages: tuple[str, ...]
+    # Whether a user may replace priors by name.
+    named_priors: bool
 
     def check(self, data: ModelData, spec: ModelSpec) -> None:
         """Refuse, before anything is sampled, what this engine cannot fit."""
+
+    def advise(self, data: ModelData, spec: ModelSpec) -> None:
+        """Warn of what can be fitted, but hardly to any use."""
+
+    def recipe(self, data: ModelData, spec: ModelSpec) -> dict[str, Any]:
+        """What decides a fit beside data, specification and sampling, as plain values."""
+
+    def plan(self, data: ModelData, spec: ModelSpec, sampling: Sampling) -> dict[str, Any]:
+        """How much work a fit is, in the engine's own terms, for reports."""
+
+    def describe(self, data: ModelData, spec: ModelSpec, sampling: Sampling) -> str:
+        """The same as a part of a sentence, for logs."""
 
     def fit(
         self,

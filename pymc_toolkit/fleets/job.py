@@ -21,9 +21,6 @@ from pymc_toolkit.model_spec import ModelSpec, Sampling, digest_of
 from pymc_toolkit.uplift_windows import seen_tests
 from pymc_toolkit.version import __version__
 
-# Packages whose version may change what the same job gives.
-_PACKAGES = ("pymc-marketing", "pymc", "pytensor", "nutpie", "numpy")
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -174,13 +171,14 @@ def fit_key(engine: str, spec: ModelSpec, sampling: Sampling, training: ModelDat
     sampling : Sampling
     training : ModelData
     """
+    packages = get_engine(engine).packages
     return digest_of(
         {
             "engine": engine,
             "spec": spec.digest(),
             "sampling": asdict(sampling),
             "training": training.digest(),
-            "versions": {"pymc_toolkit": __version__, **{p: version(p) for p in _PACKAGES}},
+            "versions": {"pymc_toolkit": __version__, **{p: version(p) for p in packages}},
         }
     )
 

@@ -8,21 +8,18 @@ from collections.abc import Sequence
 from scipy.stats import binom
 
 from pymc_toolkit.analysis.intervals import CI_PROB
-from pymc_toolkit.engines.convergence import (
-    DIVERGENT_LIMIT,
-    ESS_LIMIT,
-    R_HAT_FAIL,
-    R_HAT_LIMIT,
-    Convergence,
-)
+from pymc_toolkit.engines.convergence import Convergence, State
 from pymc_toolkit.fleets.baselines import LAST_VALUE, RIDGE, SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.verdicts import Check, Status
 
 # Chance below which too few periods inside their intervals are no accident.
 RARE = 0.05
-# Share of divergent draws up to which a fit that otherwise converged is not thrown away.
-_FEW_DIVERGENCES = 0.01
+_STATUS = {
+    State.CONVERGED: Status.PASS,
+    State.BARELY: Status.REVIEW,
+    State.NOT: Status.FAIL,
+}
 _SHOWN = 3
 _AGAINST = {
     SEASONAL_NAIVE: "last year's values",
@@ -54,19 +51,9 @@ def judge_failures(failed: Sequence[str], members: int) -> Check | None:
 
 
 def judge_convergence(result: Convergence) -> Check:
-    """Pass within all limits; review for few divergences and an R-hat up to 1.05; else fail."""
-    status = convergence_status(result)
-    lead = {
-        Status.PASS: "The sampler converged",
-        Status.REVIEW: "The sampler converged, but barely",
-        Status.FAIL: "The sampler did not converge",
-    }[status]
-    figures = (
-        f"largest R-hat {result.r_hat:.3f}, smallest effective sample size {result.ess_bulk:.0f}, "
-        f"{result.divergences} divergences in {result.draws} draws"
-    )
-    limits = f"limits: {R_HAT_LIMIT}, {ESS_LIMIT}, {DIVERGENT_LIMIT:.1%}"
-    return Check("convergence", status, f"{lead} ({figures}; {limits}).", result.r_hat, R_HAT_LIMIT)
+    """Pass within all limits; review if it converged barely; else fail."""
+    _, value, limit = result.measure
+    return Check("convergence", convergence_status(result), result.sentence, value, limit)
 
 
 def judge_convergence_of(members: Sequence[Member]) -> Check:
@@ -77,23 +64,21 @@ def judge_convergence_of(members: Sequence[Member]) -> Check:
     by_status: dict[Status, list[str]] = {status: [] for status in Status}
     for member in distinct:
         by_status[convergence_status(member.convergence)].append(member.name)
-    worst = max((member.convergence.r_hat for member in distinct), key=_nan_last)
+    measures = [member.convergence.measure for member in distinct]
+    name, worst, limit = max(measures, key=lambda measure: _nan_last(measure[1]))
     status = next(s for s in (Status.FAIL, Status.REVIEW, Status.PASS) if by_status[s])
     parts = [f"The sampler converged in {len(by_status[Status.PASS])} of {len(distinct)} fits"]
     if by_status[Status.REVIEW]:
         parts.append(f"barely in {named(by_status[Status.REVIEW])}")
     if by_status[Status.FAIL]:
         parts.append(f"not in {named(by_status[Status.FAIL])}")
-    sentence = f"{', '.join(parts)} (largest R-hat {worst:.3f}, limit {R_HAT_LIMIT})."
-    return Check("convergence", status, sentence, worst, R_HAT_LIMIT)
+    sentence = f"{', '.join(parts)} ({name} {worst:.3f}, limit {limit:g})."
+    return Check("convergence", status, sentence, worst, limit)
 
 
 def convergence_status(result: Convergence) -> Status:
-    """Pass within all limits; review for few divergences and an R-hat up to 1.05; else fail."""
-    if result.converged:
-        return Status.PASS
-    few = result.divergent_share <= _FEW_DIVERGENCES
-    return Status.REVIEW if result.r_hat <= R_HAT_FAIL and few else Status.FAIL
+    """Pass within all limits; review if it converged barely; else fail."""
+    return _STATUS[result.state]
 
 
 def judge_skill(model: float, baseline: float, name: str) -> Check:

@@ -261,7 +261,9 @@ def _plan(subject: Subject, known: Fit, number: int, seed: int) -> Job:
     # Not the seed of the fit, whose sampler would then start with the same numbers.
     noise, measuring = np.random.SeedSequence(seed).generate_state(2).tolist()
     expected = components[FITTED] / scale
-    target = get_engine(known.engine).observe(known, expected, noise) * scale
+    drawn = get_engine(known.engine).observe(known, expected, noise) * scale
+    # An ensemble's errors may be drawn many times around each of its members.
+    target = drawn.isel(chain=0, draw=0)
     # Basis coefficients and what follows from them have no meaning one by one.
     readable = [
         name
@@ -272,7 +274,7 @@ def _plan(subject: Subject, known: Fit, number: int, seed: int) -> Job:
     if subject.spec.channel_dag:
         truth[_TOTAL] = decomposition(known, kind=TOTAL)["channels"].sum(DATE)
     tests = simulated_experiments(known, np.random.default_rng(measuring))
-    simulated = data.dataset.assign(target=("date", target.values.ravel()))
+    simulated = data.dataset.assign(target=("date", target.values))
     # The client's scales are kept: the prior that drew the parameters is on them.
     return replace(subject, spec=replace(subject.spec, uplift_tests=tests)).job(
         f"simulation {number + 1}",

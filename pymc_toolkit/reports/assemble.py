@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,18 +24,19 @@ from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
 from pymc_toolkit.analysis.uplift import uplift_table
+from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
-from pymc_toolkit.priors import resolve
 from pymc_toolkit.reports.contract import ModelReport, Provenance
 from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.verdicts import Status, Verdict
 from pymc_toolkit.version import __version__
 
-_PACKAGES = ("pymc-marketing", "pymc", "pytensor", "nutpie", "arviz", "numpy")
+# Beside the engine's own.
+_PACKAGES = ("arviz", "numpy")
 
 
 def model_report(
@@ -154,11 +155,11 @@ def provenance(fit: Fit, data: ModelData) -> Provenance:
     -------
     Provenance
     """
-    sampling = fit.sampling
+    sampling, engine = fit.sampling, get_engine(fit.engine)
     recipe = {
         "engine": fit.engine,
         **fit.spec.to_dict(),
-        "priors": resolve(fit.spec, fit.training.n_periods, bool(data.controls)),
+        **engine.recipe(fit.training, fit.spec),
         "sampling": asdict(sampling),
         "training_periods": fit.training.n_periods,
     }
@@ -169,24 +170,19 @@ def provenance(fit: Fit, data: ModelData) -> Provenance:
         n_periods=data.n_periods,
         frequency=data.frequency,
         random_seed=sampling.random_seed,
-        sampling={
-            "draws": sampling.draws,
-            "tune": sampling.tune,
-            "chains": sampling.chains,
-            "target_accept": sampling.target_accept,
-        },
+        sampling=engine.plan(fit.training, fit.spec, sampling),
         held_out=data.n_periods - fit.training.n_periods,
         spec=recipe,
         spec_hash=digest_of(recipe),
         data_hash=data.digest(),
-        versions=software(),
+        versions=software(engine.packages),
         created=timestamp(),
     )
 
 
-def software() -> dict[str, str]:
+def software(of_engine: Iterable[str]) -> dict[str, str]:
     """Versions of Python and of the packages that make the numbers."""
-    packages = {package: version(package) for package in _PACKAGES}
+    packages = {package: version(package) for package in dict.fromkeys((*of_engine, *_PACKAGES))}
     return {"Python": platform.python_version(), "pymc_toolkit": __version__, **packages}
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.dates import period_name, season_length
+from pymc_toolkit.engines import get_engine
 from pymc_toolkit.fleets.baselines import SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.scoring import MODEL
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import DATE
-from pymc_toolkit.priors import resolve
 from pymc_toolkit.reports.assemble import software, timestamp
 from pymc_toolkit.reports.contract import Provenance
 from pymc_toolkit.reports.fleet_contract import (
@@ -277,12 +277,13 @@ def fleet_provenance(fleet: FleetResult) -> Provenance:
     """
     jobs = [member.job for member in fleet]
     job = jobs[0]
+    engine = get_engine(job.engine)
     recipe = {
         "fleet": fleet.kind,
         "options": dict(fleet.options),
         "engine": job.engine,
         **job.spec.to_dict(),
-        "priors": resolve(job.spec, job.trained_on, bool(job.data.controls)),
+        **engine.recipe(job.training, job.spec),
         "members": {
             job.name: {
                 "trained_on": job.trained_on,
@@ -293,8 +294,6 @@ def fleet_provenance(fleet: FleetResult) -> Provenance:
             for job in jobs
         },
     }
-    sampling = asdict(job.sampling)
-    del sampling["random_seed"]
     return Provenance(
         engine=job.engine,
         first_date=str(min(job.data.dates[0] for job in jobs).date()),
@@ -302,12 +301,12 @@ def fleet_provenance(fleet: FleetResult) -> Provenance:
         n_periods=max(job.data.n_periods for job in jobs),
         frequency=job.data.frequency,
         random_seed=int(fleet.options["random_seed"]),
-        sampling=sampling,
+        sampling=engine.plan(job.training, job.spec, job.sampling),
         held_out=0,
         spec=recipe,
         spec_hash=digest_of(recipe),
         data_hash=digest_of({job.name: job.data.digest() for job in jobs}),
-        versions=software(),
+        versions=software(engine.packages),
         created=timestamp(),
     )
 

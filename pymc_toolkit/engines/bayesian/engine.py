@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import xarray as xr
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.channel_graph.candidates import candidate_edges
 from pymc_toolkit.components.uplift_tests import UpliftTest
-from pymc_toolkit.dates import season_length
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.bayesian.compiled import compiled_model
 from pymc_toolkit.engines.bayesian.dag import (
@@ -39,6 +39,7 @@ from pymc_toolkit.names import (
     MEDIA_MULTIPLIER,
     SAMPLE,
 )
+from pymc_toolkit.prior_checks import warn_of_hopeless_priors
 from pymc_toolkit.priors import (
     SMOOTH_PRIORS,
     PlainPrior,
@@ -51,7 +52,7 @@ from pymc_toolkit.priors import (
     to_upstream,
 )
 from pymc_toolkit.uplift_windows import check_uplift_tests
-from pymc_toolkit.validation import check_length
+from pymc_toolkit.validation import check_length, check_seasonality
 
 # Enough for the tails of a distribution that is matched at its 5% and 95% quantiles.
 _DRAWS_FOR_PRIOR = 4000
@@ -61,6 +62,8 @@ class BayesianEngine:
     """Fits with NUTS; see :class:`pymc_toolkit.engines.base.Engine` for what each method gives."""
 
     name = "bayesian"
+    named_priors = True
+    packages = ("pymc-marketing", "pymc", "pytensor", "nutpie", "numpy")
 
     def check(self, data: ModelData, spec: ModelSpec) -> None:
         """Refuse what this engine cannot fit: a short history, regions, others' experiments."""
@@ -74,12 +77,28 @@ class BayesianEngine:
         if spec.channel_dag:
             spec.channel_dag.check_channels(data.channels)
             check_graph(data, spec)
-        harmonics = season_length(data.frequency) // 2
-        if spec.yearly_seasonality and spec.yearly_seasonality > harmonics:
+        check_seasonality(spec.yearly_seasonality, data.frequency)
+        if spec.engine_options:
             raise SpecificationError(
-                f"Got yearly_seasonality={spec.yearly_seasonality}; expected at most {harmonics}, "
-                f"half of the periods in a year ({data.frequency})."
+                f"Got engine_options {sorted(spec.engine_options)}; expected none, which the "
+                "Bayesian engine does not have. Leave them out, or use engine='deep'."
             )
+
+    def advise(self, data: ModelData, spec: ModelSpec) -> None:
+        """Warn of default priors that cannot reach the target."""
+        warn_of_hopeless_priors(spec, data)
+
+    def recipe(self, data: ModelData, spec: ModelSpec) -> dict[str, Any]:
+        """The priors."""
+        return {"priors": self._priors(data, spec)}
+
+    def plan(self, data: ModelData, spec: ModelSpec, sampling: Sampling) -> dict[str, Any]:
+        """The sampler's settings."""
+        return {name: value for name, value in asdict(sampling).items() if name != "random_seed"}
+
+    def describe(self, data: ModelData, spec: ModelSpec, sampling: Sampling) -> str:
+        """Chains, draws and tuning steps."""
+        return f"{sampling.chains} chains, {sampling.draws} draws, and {sampling.tune} tuning steps"
 
     def fit(
         self,

@@ -97,6 +97,8 @@ class DeepSettings:
         What carries over from week to week, before training.
     hill_half_saturation, hill_slope : float
         Of the saturation, before training.
+    learn_hill_slope : bool
+        Whether the slope is trained too.
     hill_quantile : float
         Quantile of the exposure that half saturation is taken from.
     coeff_range : float
@@ -131,6 +133,8 @@ class DeepSettings:
         Standard deviations at which a scaler cuts controls off; what it cuts cannot come back.
     n_epochs : int
         Most passes over the training weeks, after the warm start.
+    min_epochs : int
+        Fewest of them, whatever validation says.
     batch_size : int, optional
         Regions in a step; all of them unless given.
     learning_rate : float
@@ -143,6 +147,8 @@ class DeepSettings:
         What a large error is, in units of a region's mean target.
     gradient_clip : float
         Largest norm of a network's gradient.
+    weight_average : float
+        Share of the average of earlier epochs' weights in what is kept; 0 for the last ones alone.
     validation_weeks : int
         Last weeks of training that choose the epoch, at most a quarter of them; 0 for none.
     validate_every, patience : int
@@ -197,6 +203,7 @@ class DeepSettings:
     adstock_retention: float = 0.3
     hill_half_saturation: float = 0.5
     hill_slope: float = 1.0
+    learn_hill_slope: bool = True
     hill_quantile: float = 0.6
     coeff_range: float = 2.0
     media_coefficient: float = 0.1
@@ -218,12 +225,14 @@ class DeepSettings:
     control_clip: float | None = None
     holdout_ratio: float = 0.1
     n_epochs: int = 1500
+    min_epochs: int = 0
     batch_size: int | None = None
     learning_rate: float = 0.01
     rate_warmup_epochs: int = 10
     use_huber_loss: bool = True
     huber_delta: float = 1.0
     gradient_clip: float = 10.0
+    weight_average: float = 0.9
     validation_weeks: int = 13
     validate_every: int = 5
     patience: int = 300

@@ -25,7 +25,11 @@ class MediaMethods(ChannelGraphMethods):
         self.adstock_raw = nn.Parameter(retention.logit())
         half = torch.full((n,), settings.hill_half_saturation)
         self.hill_g_raw = nn.Parameter(inverse_softplus(half))
-        self.hill_a_raw = nn.Parameter(inverse_softplus(torch.full((n,), settings.hill_slope)))
+        slope = inverse_softplus(torch.full((n,), settings.hill_slope))
+        if settings.learn_hill_slope:
+            self.hill_a_raw = nn.Parameter(slope)
+        else:
+            self.register_buffer("hill_a_raw", slope)
 
     def adstock(self, x: Tensor) -> Tensor:
         """Carry exposure over to the weeks after it, by geometric weights that sum to one.

@@ -12,12 +12,13 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pymc_toolkit.engines.deep.config import DeepSettings
 from pymc_toolkit.engines.deep.ensemble import Ensemble, Outputs
@@ -122,6 +123,10 @@ class Training:
         self.validation_weeks = validation_weeks
         self.optimizer, self.scheduler = optimizer_and_scheduler(ensemble, settings)
         self.generator = torch.Generator().manual_seed(seed)
+        # Of the last epochs: where steps are still long, the average lies closer to the bottom.
+        self._averaged = AveragedModel(
+            ensemble, multi_avg_fn=get_ema_multi_avg_fn(settings.weight_average)
+        )
         self.history, self.epoch = History(), 0
         self._best: dict[str, Any] | None = None
 
@@ -149,8 +154,7 @@ class Training:
                 self._one_epoch()
             if progress:
                 progress(self.epoch, self.history)
-        if self._best is not None:
-            self.ensemble.load_state_dict(self._best)
+        self.ensemble.load_state_dict(self._best or self._average.state_dict())
         self.ensemble.eval()
         return self.history
 
@@ -158,6 +162,7 @@ class Training:
         """Everything that :meth:`load_state_dict` needs to go on where this stopped."""
         return {
             "ensemble": copy.deepcopy(self.ensemble.state_dict()),
+            "averaged": copy.deepcopy(self._averaged.state_dict()),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
@@ -174,6 +179,7 @@ class Training:
         state : dict
         """
         self.ensemble.load_state_dict(state["ensemble"])
+        self._averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"])
@@ -189,6 +195,7 @@ class Training:
         self.history.misfits.append(losses[1])
         self.scheduler.step()
         self.epoch += 1
+        self._averaged.update_parameters(self.ensemble)
         self._update_duals()
         if self.validation_weeks and self.epoch > warm_start(self.settings):
             self._validate()
@@ -246,13 +253,18 @@ class Training:
             yield from torch.randperm(rows, generator=self.generator).split(size)
 
     @property
+    def _average(self) -> Ensemble:
+        """The networks with the average of their weights over the last epochs."""
+        return cast(Ensemble, self._averaged.module)
+
+    @property
     def _with_cycles(self) -> bool:
         return self.settings.enable_dag and self.settings.dag_mode == "notears"
 
     @property
     def _acyclic(self) -> bool:
         """Whether no member has cycles to speak of; it may not stop, or be kept, before."""
-        return not self._with_cycles or cycles(self.ensemble) < ACYCLIC
+        return not self._with_cycles or cycles(self._average) < ACYCLIC
 
     def _finished(self) -> bool:
         settings, epochs = self.settings, all_epochs(self.settings)
@@ -279,7 +291,7 @@ class Training:
         last = self.epoch >= all_epochs(self.settings)
         if self.epoch % self.settings.validate_every and not last:
             return
-        twin, panel = self.ensemble.networks[0].eval(), self.panel
+        twin, panel = self._average.networks[0].eval(), self.panel
         predicted = twin(
             panel.media, panel.controls, panel.regions, start_week=panel.start_week, check=False
         )[0]
@@ -288,9 +300,14 @@ class Training:
         relative = float(error / panel.target[:, weeks].abs().sum())
         known = self.history.validation
         # A graph with cycles is not kept, however well it predicts.
-        if self._acyclic and (self._best is None or relative < known[self.history.best_epoch]):
+        settled = last or self.epoch >= warm_start(self.settings) + self.settings.min_epochs
+        if (
+            settled
+            and self._acyclic
+            and (self._best is None or relative < known[self.history.best_epoch])
+        ):
             self.history.best_epoch = self.epoch
-            self._best = copy.deepcopy(self.ensemble.state_dict())
+            self._best = copy.deepcopy(self._average.state_dict())
         known[self.epoch] = relative
 
 

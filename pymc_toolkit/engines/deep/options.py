@@ -1,0 +1,147 @@
+"""What a model's specification and its ``engine_options`` mean to the deep engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pymc_toolkit.engines.deep.config import DeepSettings
+from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import ModelSpec, whole_number
+
+# Where the engine's defaults are not those of the network's own interface. Penalties are off, since
+# beliefs about every parameter take their place (see beliefs.py).
+_DEFAULTS: Mapping[str, Any] = {
+    "n_epochs": 200,
+    "min_epochs": 100,
+    "learning_rate": 0.02,
+    "huber_delta": 0.1,
+    "use_warm_start": False,
+    "dropout": 0.0,
+    "burn_in_weeks": 0,
+    "hidden_dim": 16,
+    "region_dim": 0,
+    "coeff_range": 1.0,
+    "media_scaling": "volume",
+    "enable_dag": False,
+    "sparsity_weight": 0.0,
+    "l1_weight": 0.0,
+    "l2_weight": 0.0,
+    "coeff_l2_weight": 0.0,
+    "coeff_gen_l2_weight": 0.0,
+    "patience": 100,
+    "notears_warmup_epochs": 50,
+    "notears_dual_update_every": 10,
+    "notears_dual_factor": 3.0,
+}
+# What media are expected to bring together, of a target of one, each at half of its saturation.
+_MEDIA_SHARE = 0.3
+# Set by the specification or the data, and so not by options.
+_TAKEN = {
+    "adstock_lags": "lag_max",
+    "seasonal_harmonics": "yearly_seasonality",
+    "seasonal_period": "the dates",
+    "baseline_knots": "time_varying_intercept",
+    "learn_hill_slope": "saturation",
+    "media_scaling": "channel_scaler",
+}
+_PERIODS_A_YEAR = {"D": 365.25, "MS": 12.0}
+
+
+@dataclass(frozen=True)
+class DeepOptions:
+    """Every choice about a fit of the deep engine.
+
+    Parameters
+    ----------
+    settings : DeepSettings
+        Of each network and its training.
+    members : int
+        Networks of the ensemble; one is a point estimate.
+    block_periods : int
+        Periods over which errors last, for the weights by which members differ.
+    device : str
+        Where to train, as torch names it.
+    """
+
+    settings: DeepSettings
+    members: int = 8
+    block_periods: int = 8
+    device: str = "cpu"
+
+    @classmethod
+    def of(cls, data: ModelData, spec: ModelSpec) -> DeepOptions:
+        """The choices of a specification for some data.
+
+        Parameters
+        ----------
+        data : ModelData
+        spec : ModelSpec
+
+        Raises
+        ------
+        SpecificationError
+            If an option is unknown, out of range, or set elsewhere.
+        """
+        given = dict(spec.engine_options)
+        for name, elsewhere in _TAKEN.items():
+            if name in given:
+                raise SpecificationError(
+                    f"Got {name!r} among engine_options; expected it to follow from {elsewhere}. "
+                    "Leave it out."
+                )
+        own = {
+            name: given.pop(name)
+            for name in ("members", "block_periods", "device")
+            if name in given
+        }
+        _check_names(given)
+        n_channels = len(data.channels)
+        defaults = {**_DEFAULTS, "media_coefficient": min(0.4, 2 * _MEDIA_SHARE / n_channels)}
+        chosen = {**defaults, **given}
+        spacing = chosen.get("baseline_knot_weeks", 6)
+        settings = DeepSettings.from_config(
+            {
+                **chosen,
+                "adstock_lags": spec.lag_max,
+                "seasonal_harmonics": spec.yearly_seasonality or 0,
+                "seasonal_period": _PERIODS_A_YEAR.get(data.frequency, 365.25 / 7),
+                "learn_hill_slope": spec.saturation == "hill",
+                "baseline_knot_weeks": spacing,
+                "baseline_knots": _knots(data, spec, spacing),
+            }
+        )
+        return cls(settings, **own)
+
+    def __post_init__(self) -> None:
+        for name in ("members", "block_periods"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
+        if not isinstance(self.device, str):
+            raise SpecificationError(
+                f"Got device={self.device!r}; expected a name such as 'cpu' or 'cuda'."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The choices as plain values."""
+        config = self.settings.to_config()
+        own = ("members", "block_periods", "device")
+        return config | {name: getattr(self, name) for name in own}
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    known = {entry.name for entry in fields(DeepSettings)} - set(_TAKEN)
+    unknown = sorted(set(given) - known, key=str)
+    if unknown:
+        raise SpecificationError(
+            f"Got engine_options {unknown}; expected some of members, block_periods, device, "
+            f"{', '.join(sorted(known))}."
+        )
+
+
+def _knots(data: ModelData, spec: ModelSpec, spacing: int) -> int:
+    """Turning points of a baseline that moves: the last is ``spacing`` periods before the end."""
+    if not spec.time_varying_intercept:
+        return 0
+    return max(1, (data.n_periods - spacing) // spacing)
