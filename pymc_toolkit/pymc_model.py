@@ -16,7 +16,7 @@ from pymc_toolkit import storage
 from pymc_toolkit.analysis import variables
 from pymc_toolkit.analysis.diagnostics import warn_unless_converged
 from pymc_toolkit.analysis.intervals import CI_PROB
-from pymc_toolkit.analysis.prediction import predict, prediction_table
+from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_table
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines import get_engine
@@ -290,7 +290,7 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         xarray.DataArray
             Target in original units, dims chain, draw and date.
         """
-        return self._predict(new_data)["observation"].rename(self.config.target_name)
+        return self._predict(new_data).observation.rename(self.config.target_name)
 
     def refresh(
         self,
@@ -489,13 +489,13 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         logger.info("Sampling completed.")
         return fit
 
-    def _predict(self, new_data: pd.DataFrame | None) -> xr.Dataset:
+    def _predict(self, new_data: pd.DataFrame | None) -> Prediction:
         fit = self._fitted()
         if new_data is None:
             return predict(fit)
         future = self.config.future(new_data)
         joined = predict(fit, fit.training.followed_by(future))
-        return joined.isel({DATE: slice(fit.training.n_periods, None)})
+        return joined.periods(slice(fit.training.n_periods, None))
 
     def _sampling_with(self, changes: Mapping[str, Any]) -> Sampling:
         """The last fit's sampling settings with some changed."""

@@ -71,11 +71,12 @@ class ForecastFleet(FleetResult):
         """
         rows, base = {}, None
         for member in self.finished:
-            ahead = predict(member.fit, member.job.data).isel({DATE: slice(-self.horizon, None)})
-            ahead = ahead.sum(DATE)
-            base = ahead["expected"] if base is None else base
-            amount = summarise(ahead["observation"]).assign(mean=ahead["expected"].mean())
-            difference = summarise(ahead["expected"] - base)
+            predicted = predict(member.fit, member.job.data).total()
+            ahead = predicted.periods(slice(-self.horizon, None))
+            expected = ahead.expected.sum(DATE)
+            base = expected if base is None else base
+            amount = summarise(ahead.observation.sum(DATE)).assign(mean=expected.mean())
+            difference = summarise(expected - base)
             rows[member.name] = {
                 "spend": _spend(member, self.horizon).sum(min_count=1),
                 **{name: float(amount[name]) for name in ("mean", "ci_low", "ci_high")},

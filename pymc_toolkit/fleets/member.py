@@ -18,7 +18,6 @@ from pymc_toolkit.exceptions import MemberFailedError
 from pymc_toolkit.fleets.job import Job
 from pymc_toolkit.fleets.scoring import score
 from pymc_toolkit.metrics import coverage
-from pymc_toolkit.names import DATE
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,8 @@ class Member:
         table.insert(0, "actual", actual)
         table["holdout"] = [i >= job.trained_on for i in range(len(table))]
         known, later = slice(None, job.trained_on), slice(job.trained_on, None)
-        train = score(actual.to_numpy()[known], predicted.isel({DATE: known}))
+        train = score(actual.to_numpy()[known], predicted.periods(known))
         # A forecast has periods after training too, but nothing has happened in them yet.
         held_out = job.held_out and bool(actual.iloc[later].notna().all())
-        test = score(actual.to_numpy()[later], predicted.isel({DATE: later})) if held_out else None
+        test = score(actual.to_numpy()[later], predicted.periods(later)) if held_out else None
         return table, train, test
