@@ -27,7 +27,7 @@ from pymc_toolkit.fleet_methods import FleetMethods
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.graph_methods import GraphMethods
 from pymc_toolkit.model_spec import ModelSpec, Sampling
-from pymc_toolkit.names import CHANNEL, CONTROL, DATE
+from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
 from pymc_toolkit.prior_checks import checked_overrides, warn_of_hopeless_priors
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
@@ -85,7 +85,7 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
     engine : {"bayesian"}
         Way to fit the model.
     geo_column : str, optional
-        Column of regions; accepted by the data container, refused by the Bayesian engine.
+        Column of regions; refused by the Bayesian engine, which fits one series.
     target_scaler, channel_scaler, control_scaler : str
         See :class:`pymc_toolkit.client_config.ClientConfig`.
     cost_per_unit : Mapping of str to float or None, optional
@@ -264,8 +264,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         Returns
         -------
         pandas.DataFrame
-            Index date; ``mean`` (expected target), ``ci_low`` and ``ci_high`` (interval of what may
-            be observed).
+            Index date, or date and region; ``mean`` (expected target), ``ci_low`` and ``ci_high``
+            (interval of what may be observed).
 
         Raises
         ------
@@ -275,7 +275,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
             For missing or extra columns, overlapping or gapped dates, and unusable values.
         """
         table = prediction_table(self._predict(new_data), ci_prob)
-        return table.rename_axis(index=self.config.date_column)
+        names = (self.config.date_column, self.config.geo_column)
+        return table.rename_axis(index=dict(zip((DATE, GEO), names, strict=True)))
 
     def predict_draws(self, new_data: pd.DataFrame | None = None) -> xr.DataArray:
         """Predictive draws behind :meth:`predict`.
@@ -288,7 +289,7 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         Returns
         -------
         xarray.DataArray
-            Target in original units, dims chain, draw and date.
+            Target in original units, dims chain, draw and date (and geo).
         """
         return self._predict(new_data).observation.rename(self.config.target_name)
 
@@ -516,9 +517,11 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
 
 def _fit_data(covariates: pd.DataFrame, target: xr.DataArray) -> xr.Dataset:
     """What the engine was given: covariates as scaled for it, the target in original units."""
-    values = covariates.iloc[:, 1:]
+    # The columns of dates and regions come first.
+    values = covariates.iloc[:, target.ndim :]
+    covered = values.to_numpy().reshape(*target.shape, -1)
     return xr.Dataset(
-        {"covariates": ((DATE, "covariate"), values.to_numpy()), "target": target},
+        {"covariates": ((*target.dims, "covariate"), covered), "target": target},
         coords={"covariate": values.columns.to_list()},
     )
 

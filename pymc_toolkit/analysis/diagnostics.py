@@ -15,6 +15,10 @@ from pymc_toolkit.names import SAMPLE, has_own_meaning
 
 _WORST_SHOWN = 3
 _PRIOR_DRAWS = 1000
+_COMPARED = [
+    *("variable", "coordinate", "prior_low", "prior_median", "prior_high"),
+    *("posterior_low", "posterior_median", "posterior_high"),
+]
 
 
 def warn_unless_converged(result: Convergence) -> None:
@@ -59,7 +63,7 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Long: ``variable, coordinate, prior_low, prior_median, prior_high, posterior_low,
-        posterior_median, posterior_high``.
+        posterior_median, posterior_high``; without rows where priors and posterior share nothing.
     """
     prior = get_engine(fit.engine).prior_draws(
         fit.training, fit.spec, _PRIOR_DRAWS, fit.sampling.random_seed
@@ -87,4 +91,4 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
                 }
             )
         )
-    return pd.concat(rows, ignore_index=True)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=_COMPARED)
