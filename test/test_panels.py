@@ -13,6 +13,7 @@ from panel_engine import AROUND, CHANNELS, MEMBERS, REGIONS, panel_model, panel_
 
 from pymc_toolkit.analysis.contributions import by_period, credited, decomposition, moved_credit
 from pymc_toolkit.analysis.contributions import totals as totals_of
+from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_table
 from pymc_toolkit.analysis.response import observed_spend, response_curves
 from pymc_toolkit.arrays import over_regions
@@ -168,6 +169,15 @@ def test_variables_are_in_the_units_of_each_region(model: PymcModel) -> None:
     largest = TABLE[~LATER].groupby("region")["sales"].max()
     for region in REGIONS:
         assert summaries[region] == pytest.approx(float(scaled.sel(geo=region)) * largest[region])
+
+
+def test_priors_and_posteriors_are_compared_by_region_and_channel(model: PymcModel) -> None:
+    table = prior_against_posterior(model._fitted())
+    slopes = table[table["variable"] == "beta"].set_index("coordinate")
+    assert list(slopes.index) == [f"{region}, {name}" for region in REGIONS for name in CHANNELS]
+    median = model._fitted().posterior["beta"].sel(geo="north", channel="search").median()
+    assert slopes.loc["north, search", "posterior_median"] == pytest.approx(float(median))
+    assert slopes["prior_median"].between(0.2, 0.3).all()
 
 
 def test_a_saved_panel_says_what_it_said(model: PymcModel, tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
                     "prior_low": before[0],
                     "prior_median": before[1],
                     "prior_high": before[2],
-                    "posterior_low": np.atleast_1d(after["ci_low"].values),
-                    "posterior_median": np.atleast_1d(posterior[name].median(SAMPLE).values),
-                    "posterior_high": np.atleast_1d(after["ci_high"].values),
+                    "posterior_low": after["ci_low"].values.ravel(),
+                    "posterior_median": posterior[name].median(SAMPLE).values.ravel(),
+                    "posterior_high": after["ci_high"].values.ravel(),
                 }
             )
         )

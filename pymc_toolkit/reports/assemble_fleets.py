@@ -177,7 +177,9 @@ def forecast_report(fleet: ForecastFleet) -> ForecastReport:
     """Gather what the report of a forecast fleet shows."""
     job, verdict = fleet[0].job, fleet.verdict()
     unit = period_name(job.data.frequency)
-    history = job.training.dataset["target"].to_series().tail(season_length(job.data.frequency))
+    history = (
+        job.training.total().dataset["target"].to_series().tail(season_length(job.data.frequency))
+    )
     totals = fleet.totals() if fleet.finished else pd.DataFrame(columns=_TOTALS)
     # Of the other fleets a failure is the finding; a forecast that failed is none.
     headline = _NONE_YET

@@ -156,7 +156,8 @@ class ForecastReport(FleetReport):
     channels : pandas.DataFrame
         Long: ``scenario, channel, spend`` (money, or units for a channel that is not bought),
         ``contribution, ci_low, ci_high, planned_max, seen_max`` (largest exposure of one period,
-        planned and in training).
+        planned and in training); with regions also ``regions_beyond`` (in how many more is planned
+        than the region has seen).
     """
 
     horizon: int

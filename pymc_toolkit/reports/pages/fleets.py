@@ -153,6 +153,8 @@ def _stability(report: StabilityReport) -> Sequence[Section]:
 
 def _forecast(report: ForecastReport) -> Sequence[Section]:
     beyond = bool((report.channels["planned_max"] > report.channels["seen_max"]).any())
+    if "regions_beyond" in report.channels:
+        beyond |= bool((report.channels["regions_beyond"] > 0).any())
     return (
         Section(
             "scenarios",
