@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,6 +34,7 @@ from pymc_toolkit.names import CHANNEL, DATE, FITTED, GEO
 from pymc_toolkit.priors import resolve
 from pymc_toolkit.reports.contract import ModelReport, Provenance
 from pymc_toolkit.reports.graph_contract import GraphReport
+from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.verdicts import Status, Verdict
 from pymc_toolkit.version import __version__
 
@@ -102,7 +103,23 @@ def model_report(
         provenance=provenance(fit, data),
         experiments=_experiments(fit, without_tests, costs),
         graph=_graph(fit, data, components, returns, costs),
+        regions=region_reports([member]),
     )
+
+
+def region_reports(members: Sequence[Member]) -> dict[str, RegionReport]:
+    """How well members predicted each region, by member; empty for models of one series.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        That were fitted.
+    """
+    return {
+        member.name: RegionReport(member.job.held_out, member.regions, member.by_region)
+        for member in members
+        if member.regions is not None and member.by_region is not None
+    }
 
 
 def _where(data: ModelData) -> str:

@@ -15,7 +15,7 @@ from pymc_toolkit.fleets.scoring import MODEL
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import DATE
 from pymc_toolkit.priors import resolve
-from pymc_toolkit.reports.assemble import software, timestamp
+from pymc_toolkit.reports.assemble import region_reports, software, timestamp
 from pymc_toolkit.reports.contract import Provenance
 from pymc_toolkit.reports.fleet_contract import (
     ForecastReport,
@@ -123,6 +123,7 @@ def holdout_report(fleet: HoldoutFleet) -> HoldoutReport:
             )
             for member in fleet.finished
         },
+        regions=region_reports(fleet.finished),
     )
 
 
