@@ -264,8 +264,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         Returns
         -------
         pandas.DataFrame
-            Index date, or date and region; ``mean`` (expected target), ``ci_low`` and ``ci_high``
-            (interval of what may be observed).
+            Index date, or date and region (as text); ``mean`` (expected target), ``ci_low`` and
+            ``ci_high`` (interval of what may be observed).
 
         Raises
         ------

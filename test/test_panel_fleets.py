@@ -356,6 +356,17 @@ class TestForecast:
         assert re.search(r"'tv \(all in the east\)'", check.sentence)
 
 
+def test_a_finished_member_is_taken_from_its_checkpoint(
+    model: PymcModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = {**QUIETLY, "checkpoint_dir": tmp_path}
+    before = model.production_fleet(TEST_SIZE, **options)
+    monkeypatch.delattr(panel_engine.RidgeByRegion, "fit")
+    after = model.production_fleet(TEST_SIZE, **options)
+    pd.testing.assert_frame_equal(before[0].prediction, after[0].prediction)
+    pd.testing.assert_frame_equal(before[0].by_region, after[0].by_region)
+
+
 def test_several_clients_of_which_one_has_regions(
     model: PymcModel, fake_sampler: Callable[..., Any], tmp_path: Path
 ) -> None:

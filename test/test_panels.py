@@ -11,12 +11,11 @@ import pytest
 import xarray as xr
 from panel_engine import AROUND, CHANNELS, MEMBERS, REGIONS, panel_model, panel_table
 
-from pymc_toolkit.analysis.contributions import by_period, credited, decomposition, moved_credit
+from pymc_toolkit.analysis.contributions import by_period, credited, moved_credit
 from pymc_toolkit.analysis.contributions import totals as totals_of
 from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_table
 from pymc_toolkit.analysis.response import observed_spend, response_curves
-from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.engines.base import sum_components
 from pymc_toolkit.exceptions import DataError, UpliftTestError
 from pymc_toolkit.model_data import ModelData
@@ -127,19 +126,24 @@ def test_returns_are_of_all_regions(model: PymcModel) -> None:
     np.testing.assert_allclose(table["share"], (draws / fitted[..., None]).mean(axis=(0, 1)))
 
 
-def test_credit_moves_over_all_regions(model: PymcModel) -> None:
-    direct = decomposition(model._fitted())
-    engine = panel_engine.RidgeByRegion()
-    # What the engine gives for a model with a graph, without the graph.
-    scale = model._fitted().training.scale("target")
-    credit = engine.credit_upstream(model._fitted(), model._fitted().training) * scale
-    table = moved_credit(over_regions(credit["moved"]), direct)
-    brought = direct["channels"].sel(channel="search").sum(("date", "geo")).mean(("chain", "draw"))
+def test_credit_moves_over_all_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel_engine.install(monkeypatch)
+    model = panel_model(TABLE, dag_mode="notears").fit(progressbar=False)
+    direct, along = model.contributions(), model.contributions("total")
+    assert along["channels"].dims == direct["channels"].dims
+    xr.testing.assert_allclose(along["channels"].sum("channel"), direct["channels"].sum("channel"))
+    tenth = 0.1 * direct["channels"].sel(channel="search", drop=True)
+    gained = (along["channels"] - direct["channels"]).sel(channel="tv", drop=True)
+    xr.testing.assert_allclose(gained, tenth)
+    _, moved = credited(model._fitted(), direct)
+    assert moved.dims == ("chain", "draw", "channel", "effect")
+    table = moved_credit(moved, direct)
     assert table[["cause", "effect"]].to_numpy().tolist() == [["tv", "search"]]
-    assert table.loc[0, "amount"] == pytest.approx(0.1 * float(brought))
+    brought = tenth.sum(("date", "geo"))
+    assert table.loc[0, "amount"] == pytest.approx(float(brought.mean()))
+    assert table.loc[0, "ci_high"] == pytest.approx(float(brought.quantile(0.95)))
     assert table.loc[0, "share"] == pytest.approx(0.1)
-    with pytest.raises(ValueError, match="without a channel graph"):
-        credited(model._fitted(), direct)
+    assert model.roi(kind="total").loc["tv", "roi"] > model.roi().loc["tv", "roi"]
 
 
 def test_curves_are_of_all_regions_at_their_usual_shares(model: PymcModel) -> None:

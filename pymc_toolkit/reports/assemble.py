@@ -33,6 +33,7 @@ from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import CHANNEL, DATE, FITTED, GEO
 from pymc_toolkit.priors import resolve
 from pymc_toolkit.reports.contract import ModelReport, Provenance
+from pymc_toolkit.reports.formats import count
 from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.verdicts import Status, Verdict
@@ -124,7 +125,7 @@ def region_reports(members: Sequence[Member]) -> dict[str, RegionReport]:
 
 def _where(data: ModelData) -> str:
     """Where the figures are from, if there is more than one region."""
-    return f" in all {data.dataset.sizes[GEO]} regions" if data.is_panel else ""
+    return f" in {count(data.dataset.sizes[GEO], 'region')}" if data.is_panel else ""
 
 
 def _experiments(
