@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from pymc_toolkit import dates, validation
+from pymc_toolkit.arrays import Array
 from pymc_toolkit.costs import checked_costs
 from pymc_toolkit.exceptions import ColumnError, DataError, SpecificationError
 from pymc_toolkit.model_data import ModelData, to_dataset, to_table
@@ -125,11 +127,15 @@ class ClientConfig:
         logger.info("Client data loaded for '%s' with %d rows.", client_name, len(self.table))
 
     @property
+    def key_columns(self) -> list[str]:
+        """Columns that tell one row from another: the date, and the region where there are any."""
+        return [self.date_column, *([self.geo_column] if self.geo_column else [])]
+
+    @property
     def used_columns(self) -> list[str]:
         """Columns that the model reads, the target included."""
         return [
-            self.date_column,
-            *([self.geo_column] if self.geo_column else []),
+            *self.key_columns,
             self.target_name,
             *self.channel_names,
             *self.control_names,
@@ -140,41 +146,33 @@ class ClientConfig:
         return [self.target_name, *self.channel_names, *self.control_names]
 
     def channels(self, scaled: bool = True) -> xr.DataArray:
-        """Media by date and channel, scaled or in original units."""
+        """Media by date (and region) and channel, scaled or in original units."""
         return self._variable("media", "channels", scaled)
 
     def controls(self, scaled: bool = True) -> xr.DataArray:
-        """Controls by date and control, scaled or in original units."""
+        """Controls by date (and region) and control, scaled or in original units."""
         return self._variable("controls", "controls", scaled)
 
     def target(self, scaled: bool = False) -> xr.DataArray:
-        """Target by date, in original units or scaled."""
+        """Target by date (and region), in original units or scaled."""
         return self._variable("target", "target variable", scaled)
 
     def covariates(self) -> pd.DataFrame:
-        """Dates, scaled channels and scaled controls, one row a period, as the model sees them.
+        """Dates, scaled channels and scaled controls as the model sees them.
 
         Returns
         -------
         pandas.DataFrame of shape (periods, 1 + channels + controls)
-
-        Raises
-        ------
-        DataError
-            For a client with regions, whose covariates are not one table.
+            One row a period; for a client with regions one row a period and region, with the
+            column of regions after that of dates.
         """
-        if self.model_data.is_panel:
-            raise DataError(
-                "Got a client with regions; expected one series. Select a region of channels() "
-                "and controls() instead."
-            )
-        media = self.channels(scaled=True).transpose(DATE, CHANNEL)
-        controls = self.controls(scaled=True).transpose(DATE, CONTROL)
+        media = _rows(self.channels(scaled=True), CHANNEL)
+        controls = _rows(self.controls(scaled=True), CONTROL)
         frame = pd.DataFrame(
-            np.hstack([media.values, controls.values]),
-            columns=[*self.channel_names, *self.control_names],
+            np.hstack([media, controls]), columns=[*self.channel_names, *self.control_names]
         )
-        frame.insert(0, self.date_column, self.model_data.dates)
+        for position, (name, values) in enumerate(self.table[self.key_columns].items()):
+            frame.insert(position, name, values.to_numpy())
         logger.info("Covariates DataFrame constructed with shape %s.", frame.shape)
         return frame
 
@@ -262,7 +260,7 @@ class ClientConfig:
         validation.check_new_columns(new_data.columns, self.used_columns, self.known_columns)
         validation.check_columns(new_data, self._roles())
         table = self._clean(new_data, self._numeric)
-        keys = [self.date_column, *([self.geo_column] if self.geo_column else [])]
+        keys = self.key_columns
         joined = pd.concat([self.table, table[self.used_columns]], ignore_index=True)
         joined = joined.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
         client = copy.copy(self)
@@ -373,6 +371,12 @@ class ClientConfig:
 
     def _check_is_table(self, new_data: Any) -> None:
         validation.check_columns(new_data, {})
+
+
+def _rows(values: xr.DataArray, columns: str) -> Array:
+    """A variable as a table: one row a period (and region)."""
+    ordered: Array = values.transpose(DATE, ..., columns).values
+    return ordered.reshape(math.prod(ordered.shape[:-1]), ordered.shape[-1])
 
 
 def _names(argument: str, names: Any) -> list[str]:

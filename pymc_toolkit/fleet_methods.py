@@ -223,10 +223,10 @@ class FleetMethods(ABC):
             Number of periods ahead.
         scenarios : sequence of str or Mapping of str to str or pandas.DataFrame, optional
             ``as last year`` (spend of the same periods a year before) and ``flat`` (average of the
-            last year in every period) are known by name; a table has the date column and every
-            channel, one row a period ahead. Controls that it leaves out are those of a year before
-            (or their average, with less history). By default the two names, or ``flat`` alone with
-            less than a year of history.
+            last year in every period) are known by name; a table has the date column (and that of
+            regions) and every channel, one row a period (and region) ahead. Controls that it leaves
+            out are those of a year before (or their average, with less history). By default the two
+            names, or ``flat`` alone with less than a year of history.
         progressbar, n_jobs, checkpoint_dir, **sampling
             See :class:`FleetMethods`.
 

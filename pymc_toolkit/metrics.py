@@ -42,6 +42,60 @@ def mape(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(mean_absolute_percentage_error(actual, predicted))
 
 
+def wape(actual: ArrayLike, predicted: ArrayLike) -> float:
+    """Sum of absolute errors as a share of the sum of the absolute actual values.
+
+    Parameters
+    ----------
+    actual, predicted : array-like of shape (n,)
+
+    Returns
+    -------
+    float
+        ``sum(|actual - predicted|) / sum(|actual|)``; NaN if every actual value is zero. Unlike
+        :func:`mape` it is defined where some are, and weighs each by its size.
+
+    References
+    ----------
+    Kolassa, Schütz (2007). Advantages of the MAD/Mean ratio over the MAPE.
+
+    Examples
+    --------
+    >>> wape([0.0, 10.0], [1.0, 11.0])
+    0.2
+    """
+    actual, predicted = _pair(actual, predicted)
+    size = float(np.abs(actual).sum())
+    if size == 0 or not np.isfinite(predicted).all():
+        return float("nan")
+    return float(np.abs(actual - predicted).sum()) / size
+
+
+def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
+    """Root mean squared error, in units of the actual values.
+
+    Parameters
+    ----------
+    actual, predicted : array-like of shape (n,)
+
+    Returns
+    -------
+    float
+        NaN if a prediction is not finite.
+
+    Examples
+    --------
+    >>> rmse([0.0, 10.0], [1.0, 11.0])
+    1.0
+    """
+    actual, predicted = _pair(actual, predicted)
+    if not np.isfinite(predicted).all():
+        return float("nan")
+    from sklearn.metrics import root_mean_squared_error
+
+    return float(root_mean_squared_error(actual, predicted))
+
+
 def nrmse(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Root mean squared error as a share of the range of the actual values.
 
@@ -65,11 +119,7 @@ def nrmse(actual: ArrayLike, predicted: ArrayLike) -> float:
     """
     actual, predicted = _pair(actual, predicted)
     spread = float(np.ptp(actual))
-    if spread == 0 or not np.isfinite(predicted).all():
-        return float("nan")
-    from sklearn.metrics import root_mean_squared_error
-
-    return float(root_mean_squared_error(actual, predicted)) / spread
+    return float("nan") if spread == 0 else rmse(actual, predicted) / spread
 
 
 def r_squared(actual: ArrayLike, predicted: ArrayLike) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.names import CHANNEL, CONTROL, DATA_VARIABLES, DATE, GEO
 from pymc_toolkit.scalers import Scaler
 
@@ -71,6 +72,30 @@ class ModelData:
     def scale(self, variable: str) -> xr.DataArray:
         """Size of one scaled unit of a variable, in original units."""
         return self.scalers[variable].scale
+
+    def total(self) -> ModelData:
+        """The panel as one series: sums of target and media, means of controls.
+
+        What has no regions is returned as it is. Nothing is fitted to the sums, so that they can
+        hold periods that a model must not have seen: their scalers leave everything as it is.
+        """
+        if not self.is_panel:
+            return self
+        sums = over_regions(self.dataset[["target", "media"]])
+        dataset = sums.assign(controls=self.dataset["controls"].mean(GEO))
+        scalers = {name: Scaler.fit(dataset[name], "none", name) for name in self.scalers}
+        return replace(self, dataset=dataset, scalers=scalers)
+
+    def regions(self) -> dict[str, ModelData]:
+        """Each region of a panel as a series of its own, with its scalers."""
+        return {
+            str(name): replace(
+                self,
+                dataset=self.dataset.isel({GEO: i}, drop=True),
+                scalers={role: scaler.of_region(i) for role, scaler in self.scalers.items()},
+            )
+            for i, name in enumerate(self.dataset[GEO].values)
+        }
 
     def window(self, start: int | None, stop: int | None) -> ModelData:
         """The periods from ``start`` up to ``stop``, with the same scalers."""

@@ -72,11 +72,11 @@ POSTERIOR_VARIABLES: Mapping[str, str] = {
 
 # What a decomposition of the expected target holds, in the target's unit. They add up to "fitted".
 COMPONENTS: Mapping[str, str] = {
-    "baseline": "Intercept, varying over time where the model says so (date).",
-    "channels": "Contribution of each channel (date, channel).",
-    "controls": "Contribution of each control (date, control).",
-    "seasonality": "Yearly seasonality (date).",
-    "trend": "Trend (date).",
+    "baseline": "Intercept, varying over time where the model says so (date[, geo]).",
+    "channels": "Contribution of each channel (date[, geo], channel).",
+    "controls": "Contribution of each control (date[, geo], control).",
+    "seasonality": "Yearly seasonality (date[, geo]).",
+    "trend": "Trend (date[, geo]).",
 }
 FITTED = "fitted"
 

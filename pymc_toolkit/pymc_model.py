@@ -16,7 +16,7 @@ from pymc_toolkit import storage
 from pymc_toolkit.analysis import variables
 from pymc_toolkit.analysis.diagnostics import warn_unless_converged
 from pymc_toolkit.analysis.intervals import CI_PROB
-from pymc_toolkit.analysis.prediction import predict, prediction_table
+from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_table
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines import get_engine
@@ -27,7 +27,7 @@ from pymc_toolkit.fleet_methods import FleetMethods
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.graph_methods import GraphMethods
 from pymc_toolkit.model_spec import ModelSpec, Sampling
-from pymc_toolkit.names import CHANNEL, CONTROL, DATE
+from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
 from pymc_toolkit.prior_checks import checked_overrides
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
@@ -271,8 +271,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         Returns
         -------
         pandas.DataFrame
-            Index date; ``mean`` (expected target), ``ci_low`` and ``ci_high`` (interval of what may
-            be observed).
+            Index date, or date and region (as text); ``mean`` (expected target), ``ci_low`` and
+            ``ci_high`` (interval of what may be observed).
 
         Raises
         ------
@@ -282,7 +282,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
             For missing or extra columns, overlapping or gapped dates, and unusable values.
         """
         table = prediction_table(self._predict(new_data), ci_prob)
-        return table.rename_axis(index=self.config.date_column)
+        names = (self.config.date_column, self.config.geo_column)
+        return table.rename_axis(index=dict(zip((DATE, GEO), names, strict=True)))
 
     def predict_draws(self, new_data: pd.DataFrame | None = None) -> xr.DataArray:
         """Predictive draws behind :meth:`predict`.
@@ -295,9 +296,9 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         Returns
         -------
         xarray.DataArray
-            Target in original units, dims chain, draw and date.
+            Target in original units, dims chain, draw and date (and geo).
         """
-        return self._predict(new_data)["observation"].rename(self.config.target_name)
+        return self._predict(new_data).observation.rename(self.config.target_name)
 
     def refresh(
         self,
@@ -491,13 +492,13 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         logger.info("Sampling completed.")
         return fit
 
-    def _predict(self, new_data: pd.DataFrame | None) -> xr.Dataset:
+    def _predict(self, new_data: pd.DataFrame | None) -> Prediction:
         fit = self._fitted()
         if new_data is None:
             return predict(fit)
         future = self.config.future(new_data)
         joined = predict(fit, fit.training.followed_by(future))
-        return joined.isel({DATE: slice(fit.training.n_periods, None)})
+        return joined.periods(slice(fit.training.n_periods, None))
 
     def _sampling_with(self, changes: Mapping[str, Any]) -> Sampling:
         """The last fit's sampling settings with some changed."""
@@ -518,9 +519,11 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
 
 def _fit_data(covariates: pd.DataFrame, target: xr.DataArray) -> xr.Dataset:
     """What the engine was given: covariates as scaled for it, the target in original units."""
-    values = covariates.iloc[:, 1:]
+    # The columns of dates and regions come first.
+    values = covariates.iloc[:, target.ndim :]
+    covered = values.to_numpy().reshape(*target.shape, -1)
     return xr.Dataset(
-        {"covariates": ((DATE, "covariate"), values.to_numpy()), "target": target},
+        {"covariates": ((*target.dims, "covariate"), covered), "target": target},
         coords={"covariate": values.columns.to_list()},
     )
 

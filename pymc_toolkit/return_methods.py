@@ -34,7 +34,8 @@ class ReturnMethods(ABC):
         xarray.Dataset
             Posterior draws (chain, draw) in original units: ``channels`` (date, channel),
             ``baseline`` (date), ``controls`` (date, control), ``seasonality`` and ``trend`` where
-            the model has them, and their sum ``fitted`` (date).
+            the model has them, and their sum ``fitted`` (date); each by region (geo) too where
+            there are regions.
 
         Raises
         ------
@@ -49,7 +50,7 @@ class ReturnMethods(ABC):
         ci_prob: float = CI_PROB,
         kind: str = DIRECT,
     ) -> pd.DataFrame:
-        """Return of each channel on what it cost, over the training window.
+        """Return of each channel on what it cost, over the training window and all regions.
 
         Parameters
         ----------

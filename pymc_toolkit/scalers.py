@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.names import GEO
 
 # Name in the public interface -> scikit-learn class. The identity has no class.
 _METHODS: Mapping[str, str | None] = {
@@ -104,6 +105,12 @@ class Scaler:
             self.method,
             self.center.where(~where, other.center),
             self.scale.where(~where, other.scale),
+        )
+
+    def of_region(self, which: int) -> Scaler:
+        """The scaler of one region of a panel, by position."""
+        return Scaler(
+            self.method, *(part.isel({GEO: which}, drop=True) for part in (self.center, self.scale))
         )
 
     def transform(self, values: xr.DataArray) -> xr.DataArray:

@@ -130,17 +130,23 @@ def check_uplift_tests(tests: Sequence[UpliftTest], data: ModelData) -> None:
     Raises
     ------
     UpliftTestError
-        If a channel is unknown, a test lies partly outside the data or does not begin and end with
-        periods, the number of its effects is not that of its periods, or two tests are the same.
+        If the client has regions, a channel is unknown, a test lies partly outside the data or does
+        not begin and end with periods, the number of its effects is not that of its periods, or two
+        tests are the same.
     """
     seen: dict[object, str] = {}
+    if tests and data.is_panel:
+        raise UpliftTestError(
+            f"Got the test {tests[0].label!r} of a client with regions; expected a client that is "
+            "one series. Sum the regions, with the effect and spend of the whole market."
+        )
     for test in tests:
         if test.channel not in data.channels:
             raise UpliftTestError(
                 f"Got a test of {test.channel!r}; expected one of "
                 f"{', '.join(map(repr, data.channels))}."
             )
-        if test.geo is not None and not data.is_panel:
+        if test.geo is not None:
             raise UpliftTestError(
                 f"Got a test of {test.channel!r} in region {test.geo!r} of a client without "
                 "regions; scale its effect and spend to the whole market, and leave out geo."

@@ -409,9 +409,18 @@ class TestRegions:
             config.target().sel(geo="south"), 2 * config.target().sel(geo="north")
         )
 
-    def test_covariates_are_one_table_only_without_regions(self):
-        with pytest.raises(DataError, match="client with regions"):
-            client(regions(), geo_column="region").covariates()
+    def test_covariates_have_a_row_for_each_date_and_region(self):
+        config = client(regions(), geo_column="region")
+        table = config.covariates()
+        assert list(table.columns) == ["date", "region", "tv", "radio", "price"]
+        south = table[table["region"] == "south"]
+        np.testing.assert_array_equal(south["date"], config.model_data.dates)
+        np.testing.assert_array_equal(
+            south["radio"], config.channels().sel(geo="south", channel="radio")
+        )
+        np.testing.assert_array_equal(
+            south["price"], config.controls().sel(geo="south", control="price")
+        )
 
     def test_later_periods_continue_the_same_regions(self):
         config = client(regions(), geo_column="region")

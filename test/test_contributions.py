@@ -172,11 +172,11 @@ def test_summary_of_draws() -> None:
 def test_predictions_hold_the_mean_apart_from_the_noise() -> None:
     fit = fake_fit(draws=500, fixed={"y_sigma": 0.2})
     prediction = predict(fit)
-    np.testing.assert_allclose(prediction["expected"], decomposition(fit)["fitted"])
-    noise = (prediction["observation"] - prediction["expected"]) / fit.training.scale("target")
+    np.testing.assert_allclose(prediction.expected, decomposition(fit)["fitted"])
+    noise = (prediction.observation - prediction.expected) / fit.training.scale("target")
     assert float(noise.std()) == pytest.approx(0.2, rel=0.03)
     table = prediction_table(prediction)
-    np.testing.assert_allclose(table["mean"], prediction["expected"].mean(("chain", "draw")))
+    np.testing.assert_allclose(table["mean"], prediction.expected.mean(("chain", "draw")))
 
 
 @pytest.mark.parametrize("saturation", SATURATIONS)

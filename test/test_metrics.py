@@ -14,7 +14,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from pymc_toolkit.exceptions import DataError
-from pymc_toolkit.metrics import coverage, crps, mape, nrmse, r_squared
+from pymc_toolkit.metrics import coverage, crps, mape, nrmse, r_squared, rmse, wape
 
 RNG = np.random.default_rng(0)
 ACTUAL = RNG.uniform(50, 150, 40)
@@ -28,6 +28,20 @@ def test_mape_by_hand_and_by_scikit_learn() -> None:
     ours = mape(ACTUAL, PREDICTED)
     theirs = sklearn_metrics.mean_absolute_percentage_error(ACTUAL, PREDICTED)
     assert ours == pytest.approx(theirs)
+
+
+def test_wape_by_hand_where_mape_has_no_value() -> None:
+    assert wape([0, 50, 150], [10, 60, 150]) == pytest.approx(0.1)
+    assert math.isnan(mape([0, 50, 150], [10, 60, 150]))
+    assert wape([-10, 10], [0, 10]) == pytest.approx(0.5)
+    assert math.isnan(wape([0, 0], [1, 1]))
+    assert math.isnan(wape([1, 2], [1, math.inf]))
+
+
+def test_rmse_by_hand() -> None:
+    assert rmse(ACTUAL, PREDICTED) == pytest.approx(math.sqrt(np.mean((ACTUAL - PREDICTED) ** 2)))
+    assert rmse([5, 5], [2, 8]) == pytest.approx(3)
+    assert math.isnan(rmse([1, 2], [1, math.nan]))
 
 
 def test_nrmse_by_hand() -> None:

@@ -288,6 +288,18 @@ def test_prior_title_counts_what_was_learned() -> None:
     assert drawing.title.startswith(f"The data narrowed 0 of {n} parameters")
 
 
+def test_variables_of_hundreds_of_parameters_are_named_and_not_drawn() -> None:
+    priors = example_report().priors
+    many = priors.iloc[[0] * 190].assign(
+        variable="level_of_a_region", coordinate=[f"region {i}" for i in range(190)]
+    )
+    drawing = prior_vs_posterior(example_report(priors=pd.concat([priors, many])))
+    assert drawing is not None
+    assert "level_of_a_region" not in [panel.label for panel in drawing.panels]
+    assert "Not drawn, with over 60 rows each: level_of_a_region." in drawing.note
+    assert prior_vs_posterior(example_report(priors=many)) is None
+
+
 def test_basis_coefficients_are_not_drawn() -> None:
     priors = example_report().priors
     extra = priors.iloc[:3].assign(variable="media_hsgp_coefs_offset")

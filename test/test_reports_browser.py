@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fleet_report_examples import EXAMPLES
+from region_examples import region_example
 from report_examples import NASTY, example_report, small_example
 
 from pymc_toolkit.reports.render import page_of, write
@@ -36,6 +37,7 @@ _KINDS = ("recovery", "single-recovery", "holdout", "stability", "forecast", "ov
 _REPORTS = {
     "model": example_report(),
     "four-channels": small_example(),
+    "regions": small_example(regions={"last weeks": region_example()}),
     **{kind: EXAMPLES[kind] for kind in _KINDS},
 }
 _WIDTHS = {"desk": 1280, "phone": 400}

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pymc_toolkit.analysis.intervals import CI_PROB
-from pymc_toolkit.arrays import Array
+from pymc_toolkit.arrays import Array, over_regions
 from pymc_toolkit.channel_graph.dags import (
     most_probable_dag,
     topological_order,
@@ -215,7 +215,7 @@ def channel_graph(fit: Fit, threshold: float | None = None) -> ChannelGraph:
     # A quantile of nothing is no number, and says so by a warning.
     kept[:, empty] = 0.0
     low, high = np.nanquantile(kept, [(1 - CI_PROB) / 2, (1 + CI_PROB) / 2], axis=0)
-    media = fit.training.dataset["media"].transpose(DATE, CHANNEL).values
+    media = over_regions(fit.training.dataset["media"]).transpose(DATE, CHANNEL).values
     spread = spread_of(media)
     needed = dag.needed(fit.training.channels)
     graph = needed if dag.mode == FIXED else most_probable_dag(np.maximum(probability[0], needed))

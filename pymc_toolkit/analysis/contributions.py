@@ -10,11 +10,12 @@ import xarray as xr
 
 from pymc_toolkit.analysis.channel_graph import graph_settings
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise, to_frame
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
-from pymc_toolkit.names import CHANNEL, CONTROL, DATE, FITTED
+from pymc_toolkit.names import CHANNEL, CONTROL, DATE, FITTED, GEO, SAMPLE
 
 DIRECT, TOTAL = KINDS = ("direct", "total")
 
@@ -35,7 +36,7 @@ def decomposition(fit: Fit, data: ModelData | None = None, kind: str = DIRECT) -
     -------
     xarray.Dataset
         The components of :data:`pymc_toolkit.names.COMPONENTS` and their sum ``fitted``, with dims
-        chain, draw, date and their own.
+        chain, draw, date (and geo) and their own.
 
     Raises
     ------
@@ -47,6 +48,9 @@ def decomposition(fit: Fit, data: ModelData | None = None, kind: str = DIRECT) -
     window = fit.training if data is None else data
     components = get_engine(fit.engine).decompose(fit, window) * fit.training.scale("target")
     components = components.assign({FITTED: sum_components(components)})
+    if window.is_panel:
+        # Scales by region, and components that all regions share, leave dims in any order.
+        components = components.transpose(*SAMPLE, DATE, GEO, ...)
     return components if kind == DIRECT else credited(fit, components, window)[0]
 
 
@@ -69,8 +73,8 @@ def credited(
     components : xarray.Dataset
         With ``channels`` credited so, the rest as it was.
     moved : xarray.DataArray
-        What each channel is credited with of what another brought, in units of the target, with
-        dims chain, draw, channel and effect.
+        What each channel is credited with of what another brought, in units of the target and over
+        all regions, with dims chain, draw, channel and effect.
 
     Raises
     ------
@@ -80,7 +84,8 @@ def credited(
     graph_settings(fit)
     window = fit.training if data is None else data
     credit = get_engine(fit.engine).credit_upstream(fit, window) * fit.training.scale("target")
-    return components.assign(channels=credit["channels"]), credit["moved"]
+    channels = credit["channels"].transpose(*components["channels"].dims)
+    return components.assign(channels=channels), over_regions(credit["moved"])
 
 
 def moved_credit(
@@ -104,7 +109,7 @@ def moved_credit(
     """
     table = to_frame(summarise(moved, ci_prob)).reset_index()
     table.columns = pd.Index(["cause", "effect", "amount", "ci_low", "ci_high"])
-    brought = components["channels"].sum(DATE).mean(("chain", "draw")).to_series()
+    brought = earned(components).mean(("chain", "draw")).to_series()
     table["share"] = table["amount"] / table["effect"].map(brought)
     table = table[table["amount"] != 0]
     largest = table["amount"].abs().sort_values(ascending=False, kind="stable").index
@@ -117,7 +122,7 @@ def roi(
     cost_per_unit: Mapping[str, float | None],
     ci_prob: float = CI_PROB,
 ) -> pd.DataFrame:
-    """What each channel returned on what it cost, over the whole window.
+    """What each channel returned on what it cost, over the whole window and all regions.
 
     The return is the sum of contributions over the sum of cost; carry-over beyond the window is not
     counted. A channel without any spend has no ROI, and neither has one that was not bought.
@@ -125,9 +130,10 @@ def roi(
     Parameters
     ----------
     contributions : xarray.DataArray
-        Channel contributions with dims chain, draw, date and channel, in units of the target.
+        Channel contributions with dims chain, draw, date (and geo) and channel, in units of the
+        target.
     media : xarray.DataArray
-        Spend or exposure, dims date and channel.
+        Spend or exposure, dims date (and geo) and channel.
     cost_per_unit : Mapping of str to float or None
         For channels that are not money: cost of one unit, or None if it was not bought.
     ci_prob : float
@@ -138,14 +144,19 @@ def roi(
         Index channel; ``spend`` (money, NaN if not bought), ``exposure`` (sum of the column),
         ``contribution`` (mean), ``roi`` (mean), ``ci_low``, ``ci_high``.
     """
-    total = summarise(contributions.sum(DATE), ci_prob)
-    exposure = media.sum(DATE)
+    total = summarise(over_regions(contributions.sum(DATE)), ci_prob)
+    exposure = over_regions(media.sum(DATE))
     costs = [cost_per_unit.get(str(name), 1.0) for name in exposure[CHANNEL].values]
     spend = exposure * np.array([np.nan if cost is None else cost for cost in costs])
     returns = (total / spend.where(spend > 0)).rename(mean="roi")
     table = returns.assign(spend=spend, exposure=exposure, contribution=total["mean"])
     columns = ["spend", "exposure", "contribution", "roi", "ci_low", "ci_high"]
     return to_frame(table[columns].reset_coords(drop=True))
+
+
+def earned(components: xr.Dataset) -> xr.DataArray:
+    """What each channel brought in all periods and regions, dims chain, draw and channel."""
+    return over_regions(components["channels"].sum(DATE))
 
 
 def totals(components: xr.Dataset, ci_prob: float = CI_PROB) -> pd.DataFrame:
@@ -162,15 +173,16 @@ def totals(components: xr.Dataset, ci_prob: float = CI_PROB) -> pd.DataFrame:
     pandas.DataFrame
         Index channel; ``contribution, ci_low, ci_high, share, share_low, share_high``.
     """
-    earned = components["channels"].sum(DATE)
-    amount = to_frame(summarise(earned, ci_prob)).rename(columns={"mean": "contribution"})
-    share = to_frame(summarise(earned / components[FITTED].sum(DATE), ci_prob))
+    amount = to_frame(summarise(earned(components), ci_prob))
+    amount = amount.rename(columns={"mean": "contribution"})
+    fitted = over_regions(components[FITTED].sum(DATE))
+    share = to_frame(summarise(earned(components) / fitted, ci_prob))
     share.columns = pd.Index(["share", "share_low", "share_high"])
     return amount.join(share)
 
 
 def by_period(components: xr.Dataset) -> pd.DataFrame:
-    """Mean contribution of every component in every period.
+    """Mean contribution of every component in every period, over all regions.
 
     Parameters
     ----------
@@ -183,7 +195,7 @@ def by_period(components: xr.Dataset) -> pd.DataFrame:
         Index date; the baseline, trend and season first, then controls, then channels. Adds up to
         the fitted mean. A name that a channel or control shares with a component is told apart.
     """
-    means = components.drop_vars(FITTED).mean(("chain", "draw"))
+    means = over_regions(components.drop_vars(FITTED).mean(SAMPLE))
     columns: dict[str, np.ndarray] = {}
     channels = [str(label) for label in means[CHANNEL].values]
     # A column of the client's may be called as a component; each keeps a column of its own.

@@ -14,6 +14,10 @@ from pymc_toolkit.exceptions import ConvergenceWarning, warn_user
 from pymc_toolkit.names import SAMPLE, has_own_meaning
 
 _PRIOR_DRAWS = 1000
+_COMPARED = [
+    *("variable", "coordinate", "prior_low", "prior_median", "prior_high"),
+    *("posterior_low", "posterior_median", "posterior_high"),
+]
 
 
 def warn_unless_converged(result: Convergence) -> None:
@@ -39,7 +43,7 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Long: ``variable, coordinate, prior_low, prior_median, prior_high, posterior_low,
-        posterior_median, posterior_high``.
+        posterior_median, posterior_high``; without rows where priors and posterior share nothing.
     """
     prior = get_engine(fit.engine).prior_draws(
         fit.training, fit.spec, _PRIOR_DRAWS, fit.sampling.random_seed
@@ -61,10 +65,10 @@ def prior_against_posterior(fit: Fit, ci_prob: float = CI_PROB) -> pd.DataFrame:
                     "prior_low": before[0],
                     "prior_median": before[1],
                     "prior_high": before[2],
-                    "posterior_low": np.atleast_1d(after["ci_low"].values),
-                    "posterior_median": np.atleast_1d(posterior[name].median(SAMPLE).values),
-                    "posterior_high": np.atleast_1d(after["ci_high"].values),
+                    "posterior_low": after["ci_low"].values.ravel(),
+                    "posterior_median": posterior[name].median(SAMPLE).values.ravel(),
+                    "posterior_high": after["ci_high"].values.ravel(),
                 }
             )
         )
-    return pd.concat(rows, ignore_index=True)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=_COMPARED)

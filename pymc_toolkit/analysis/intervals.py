@@ -52,6 +52,6 @@ def summarise(draws: xr.DataArray, ci_prob: float = CI_PROB) -> xr.Dataset:
 
 
 def to_frame(summary: xr.Dataset) -> pd.DataFrame:
-    """A summary over one dim as a table with that dim as index."""
+    """A summary as a table with its dims, in the order of the first variable's, as index."""
     columns = list(summary.data_vars)
-    return summary.to_dataframe()[columns]
+    return summary.to_dataframe(dim_order=list(summary[columns[0]].dims))[columns]

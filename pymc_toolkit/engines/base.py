@@ -14,7 +14,7 @@ from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.engines.convergence import Convergence, convergence
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
-from pymc_toolkit.names import FITTED
+from pymc_toolkit.names import CHANNEL, CONTROL, FITTED
 
 # Powers of the scales of target, media and controls that lead from the scaled model to original
 # units: {"target": 1, "controls": -1} is target units per unit of control, {} a pure number.
@@ -119,7 +119,7 @@ class Engine(Protocol):
         -------
         xarray.Dataset
             The variables of :data:`pymc_toolkit.names.COMPONENTS` that the model has, with dims
-            chain, draw, date and their own.
+            chain, draw, date (and geo) and their own.
         """
 
     def credit_upstream(self, fit: Fit, data: ModelData) -> xr.Dataset:
@@ -136,11 +136,15 @@ class Engine(Protocol):
         xarray.Dataset
             On the scaled data: ``channels`` (chain, draw, date, channel), with the same sum over
             channels as those of :meth:`decompose`; and ``moved`` (chain, draw, channel, effect),
-            what the first channel is credited with of what the second brought.
+            what the first channel is credited with of what the second brought. Both with dim geo
+            where there are regions.
         """
 
     def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
-        """Draw observations around the expected target, both on the scaled data."""
+        """Draw observations around the expected target, both on the scaled data.
+
+        There may be more draws of observations than of the expected target.
+        """
 
     def response(self, fit: Fit, exposure: xr.DataArray) -> xr.DataArray:
         """Response of each channel to an exposure held for long, at average effectiveness.
@@ -149,7 +153,8 @@ class Engine(Protocol):
         ----------
         fit : Fit
         exposure : xarray.DataArray
-            Scaled, non-negative, with dim channel.
+            Scaled, non-negative, with dim channel; with dim geo too where there are regions, and
+            so is the response.
         """
 
     def uplift_effects(self, fit: Fit, tests: Sequence[UpliftTest]) -> list[Array]:
@@ -209,7 +214,7 @@ class Engine(Protocol):
 
 
 def sum_components(components: xr.Dataset) -> xr.DataArray:
-    """Add components up to the expected target.
+    """Add components up to the expected target, region by region where there are regions.
 
     Parameters
     ----------
@@ -219,9 +224,9 @@ def sum_components(components: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        With dims chain, draw and date.
+        With dims chain, draw and date (and geo).
     """
     total = xr.zeros_like(components["baseline"])
     for part in components.data_vars.values():
-        total = total + part.sum([dim for dim in part.dims if dim not in total.dims])
+        total = total + part.sum([dim for dim in part.dims if dim in (CHANNEL, CONTROL)])
     return total.rename(FITTED)

@@ -129,7 +129,7 @@ def baseline_scores(
     Parameters
     ----------
     data : ModelData
-        The training window followed by the held-out periods.
+        The training window followed by the held-out periods; the sum over regions is predicted.
     trained_on : int
         Number of periods of training.
     lag_max : int
@@ -143,6 +143,7 @@ def baseline_scores(
         Index name; columns ``mape, nrmse, r_squared, crps, coverage`` (of the 90% interval); NaN
         where a baseline says nothing.
     """
+    data = data.total()
     actual = _target(data)[trained_on:]
     rows = {}
     for name in names:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.dates import period_name
 from pymc_toolkit.exceptions import ColumnError, DataError, SpecificationError
 from pymc_toolkit.fleets.job import Job, Subject
 from pymc_toolkit.fleets.windows import checked_holdout
 from pymc_toolkit.model_spec import whole_number
-from pymc_toolkit.names import CHANNEL, DATE
+from pymc_toolkit.names import CHANNEL, DATE, GEO
 
 REFERENCE, REFRESH, PERTURBATION, SEED, PLACEBO = (
     "reference",
@@ -125,7 +126,7 @@ def _perturbed(dataset: xr.Dataset, noise: float, rng: np.random.Generator) -> x
 
 
 def _shuffled(dataset: xr.Dataset, channel: str, rng: np.random.Generator) -> xr.Dataset:
-    """One channel's series in another order."""
+    """One channel's series in another order, the same in all regions."""
     media = dataset["media"].copy(deep=True)
     media.loc[{CHANNEL: channel}] = rng.permutation(media.sel({CHANNEL: channel}).values)
     return dataset.assign(media=media)
@@ -169,6 +170,8 @@ def _checked_channel(channel: Any, subject: Subject) -> str:
         )
     media = data.dataset["media"]
     constant = media.max(DATE) == media.min(DATE)
+    if data.is_panel:
+        constant = constant.all(GEO)
     if channel is not None:
         if bool(constant.sel({CHANNEL: channel})):
             raise DataError(
@@ -177,7 +180,9 @@ def _checked_channel(channel: Any, subject: Subject) -> str:
             )
         return str(channel)
     costs = [subject.config.cost_per_unit.get(name, 1.0) for name in data.channels]
-    spend = media.sum(DATE) * np.array([0.0 if cost is None else cost for cost in costs])
+    spend = over_regions(media.sum(DATE)) * np.array(
+        [0.0 if cost is None else cost for cost in costs]
+    )
     spend = spend.where(~constant, -1.0)
     if bool((spend < 0).all()):
         raise DataError("Got no channel that varies; expected one whose series can be shuffled.")

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
-import xarray as xr
 
+from pymc_toolkit.analysis.contributions import earned
 from pymc_toolkit.analysis.intervals import summarise, to_frame
 from pymc_toolkit.analysis.prediction import predict
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.dates import parse_dates, season_length
 from pymc_toolkit.exceptions import DataError, SpecificationError
 from pymc_toolkit.fleets.job import Subject, check_distinct, fit_key
@@ -17,8 +18,10 @@ from pymc_toolkit.fleets.judge import judge_convergence, named
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
+from pymc_toolkit.model_data import ModelData, to_table
 from pymc_toolkit.model_spec import whole_number
-from pymc_toolkit.names import CHANNEL, DATE
+from pymc_toolkit.names import CHANNEL, DATE, GEO
+from pymc_toolkit.validation import parse_regions
 from pymc_toolkit.verdicts import Check, Status
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ class ForecastFleet(FleetResult):
         return int(self.options["horizon"])
 
     def forecast(self, scenario: int | str = 0) -> pd.DataFrame:
-        """The target under a scenario.
+        """The target under a scenario, over all regions.
 
         Parameters
         ----------
@@ -71,11 +74,12 @@ class ForecastFleet(FleetResult):
         """
         rows, base = {}, None
         for member in self.finished:
-            ahead = predict(member.fit, member.job.data).isel({DATE: slice(-self.horizon, None)})
-            ahead = ahead.sum(DATE)
-            base = ahead["expected"] if base is None else base
-            amount = summarise(ahead["observation"]).assign(mean=ahead["expected"].mean())
-            difference = summarise(ahead["expected"] - base)
+            predicted = predict(member.fit, member.job.data).total()
+            ahead = predicted.periods(slice(-self.horizon, None))
+            expected = ahead.expected.sum(DATE)
+            base = expected if base is None else base
+            amount = summarise(ahead.observation.sum(DATE)).assign(mean=expected.mean())
+            difference = summarise(expected - base)
             rows[member.name] = {
                 "spend": _spend(member, self.horizon).sum(min_count=1),
                 **{name: float(amount[name]) for name in ("mean", "ci_low", "ci_high")},
@@ -94,7 +98,8 @@ class ForecastFleet(FleetResult):
         pandas.DataFrame
             Long: ``scenario, channel, spend`` (money, or units where it is not bought),
             ``contribution, ci_low, ci_high, planned_max, seen_max`` (largest exposure of one
-            period, planned and in training).
+            period, planned and in training, over all regions); for a client with regions also
+            ``regions_beyond``, in how many the plan goes beyond what the region has seen.
         """
         return pd.concat(
             [_channels(member, self.horizon) for member in self.finished], ignore_index=True
@@ -217,66 +222,93 @@ def _future_table(
     if not isinstance(plan, pd.DataFrame):
         chosen = usual if plan == AS_LAST_YEAR and usual is not None else flat
         return chosen.assign(**controls)
-    if len(plan) != horizon:
-        raise DataError(
-            f"Got {len(plan)} rows for scenario {name!r}; expected horizon={horizon}, one for "
-            f"each period from {data.next_dates(1)[0].date()} on."
-        )
+    _check_rows(name, plan, data, horizon)
     missing = [control for control in config.control_names if control not in plan.columns]
-    if not missing or config.date_column not in plan.columns:
+    if not missing or not set(config.key_columns) <= set(plan.columns):
         return plan
-    # By date: rows of the plan may be in any order. A date that is not ahead has a check of its
-    # own, which any number may pass on to.
-    by_date = controls[missing].set_axis(data.next_dates(horizon))
-    known = by_date.reindex(parse_dates(plan[config.date_column])).fillna(by_date.mean())
+    # By date and region: rows of the plan may be in any order. A date that is not ahead has a check
+    # of its own, which any number may pass on to.
+    wanted = plan[config.key_columns].assign(
+        **{config.date_column: parse_dates(plan[config.date_column])}
+    )
+    if config.geo_column:
+        wanted[config.geo_column] = parse_regions(plan[config.geo_column])
+    rows = flat[config.key_columns].assign(**controls[missing])
+    known = wanted.merge(rows, how="left", on=config.key_columns).fillna(controls[missing].mean())
     return plan.assign(**{control: known[control].to_numpy() for control in missing})
+
+
+def _check_rows(name: str, plan: pd.DataFrame, data: ModelData, horizon: int) -> None:
+    """Refuse a table that has not one row for each period (and region) ahead."""
+    regions = data.dataset.sizes.get(GEO, 1)
+    if len(plan) == horizon * regions:
+        return
+    first = f"{data.next_dates(1)[0].date()} on"
+    needed = (
+        f"{horizon * regions}, one for each of {regions} regions and horizon={horizon} periods "
+        f"from {first}."
+        if data.is_panel
+        else f"horizon={horizon}, one for each period from {first}."
+    )
+    raise DataError(f"Got {len(plan)} rows for scenario {name!r}; expected {needed}")
 
 
 def _as_last_year(subject: Subject, horizon: int) -> pd.DataFrame:
     """What ran in the same periods a year before."""
     config, data = subject.config, subject.data
     start = data.n_periods - season_length(data.frequency)
-    names = [*config.channel_names, *config.control_names]
-    table = config.table[names].iloc[start : start + horizon].reset_index(drop=True)
-    return table.assign(**{config.date_column: data.next_dates(horizon)})
+    year_before = data.dataset.isel({DATE: slice(start, start + horizon)})
+    ahead = year_before.assign_coords({DATE: data.next_dates(horizon)})
+    table = to_table(ahead, config.target_name, config.date_column, config.geo_column)
+    return table.drop(columns=config.target_name)
 
 
 def _flat(subject: Subject, horizon: int) -> pd.DataFrame:
     """The average of the last year (or of all there is) in every period."""
     config, data = subject.config, subject.data
     names = [*config.channel_names, *config.control_names]
-    average = config.table[names].tail(season_length(data.frequency)).mean()
-    table = pd.DataFrame([average] * horizon).reset_index(drop=True)
-    return table.assign(**{config.date_column: data.next_dates(horizon)})
+    year = config.table.tail(season_length(data.frequency) * data.dataset.sizes.get(GEO, 1))
+    average = year[names].mean().to_frame().T
+    if config.geo_column:
+        average = year.groupby(config.geo_column)[names].mean().reset_index()
+    ahead = pd.DataFrame({config.date_column: data.next_dates(horizon)})
+    return ahead.merge(average, how="cross")
 
 
 def _spend(member: Member, horizon: int) -> pd.Series:
     """Money planned for each channel, NaN for one that is not bought."""
     client = member.job.client
-    planned = member.job.data.dataset["media"].isel({DATE: slice(-horizon, None)}).sum(DATE)
+    media = over_regions(member.job.data.dataset["media"])
+    planned = media.isel({DATE: slice(-horizon, None)}).sum(DATE)
     costs = {name: client.cost_per_unit.get(name, 1.0) for name in member.job.data.channels}
     cost = pd.Series({name: float("nan") if c is None else c for name, c in costs.items()})
     return planned.to_series() * cost
 
 
 def _channels(member: Member, horizon: int) -> pd.DataFrame:
-    media: xr.DataArray = member.job.data.dataset["media"]
-    ahead = slice(-horizon, None)
-    contributions = member.contributions()["channels"].isel({DATE: ahead}).sum(DATE)
-    table = to_frame(summarise(contributions)).rename(columns={"mean": "contribution"})
-    units = media.isel({DATE: ahead}).sum(DATE).to_series()
-    table.insert(0, "spend", _spend(member, horizon).fillna(units))
-    table["planned_max"] = media.isel({DATE: ahead}).max(DATE).to_series()
-    table["seen_max"] = member.fit.training.dataset["media"].max(DATE).to_series()
+    ahead = {DATE: slice(-horizon, None)}
+    by_region = member.job.data.dataset["media"].isel(ahead)
+    seen = member.fit.training.dataset["media"]
+    planned = over_regions(by_region)
+    brought = earned(member.contributions().isel(ahead))
+    table = to_frame(summarise(brought)).rename(columns={"mean": "contribution"})
+    table.insert(0, "spend", _spend(member, horizon).fillna(planned.sum(DATE).to_series()))
+    table["planned_max"] = planned.max(DATE).to_series()
+    table["seen_max"] = over_regions(seen).max(DATE).to_series()
+    if member.job.data.is_panel:
+        beyond = by_region.max(DATE) > seen.max(DATE) * _TOLERANCE
+        table["regions_beyond"] = beyond.sum(GEO).to_series()
     table = table.rename_axis(CHANNEL).reset_index()
     table.insert(0, "scenario", member.name)
     return table
 
 
 def _judge_range(channels: pd.DataFrame) -> Check:
-    """Review if a plan spends more in a period than was ever seen."""
-    beyond = channels[channels["planned_max"] > channels["seen_max"] * _TOLERANCE]
-    cases = [f"{row.channel} ({row.scenario})" for row in beyond.itertuples()]
+    """Review if a plan spends more in a period than was ever seen, in total or in a region."""
+    beyond = channels["planned_max"] > channels["seen_max"] * _TOLERANCE
+    if "regions_beyond" in channels:
+        beyond |= channels["regions_beyond"] > 0
+    cases = [f"{row.channel} ({row.scenario})" for row in channels[beyond].itertuples()]
     return Check(
         "spend within what was seen",
         Status.REVIEW if cases else Status.PASS,

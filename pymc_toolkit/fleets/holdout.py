@@ -12,7 +12,14 @@ from pymc_toolkit.dates import period_name
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.fleets.baselines import BASELINES, baseline_scores
 from pymc_toolkit.fleets.job import Job, Subject, check_distinct
-from pymc_toolkit.fleets.judge import RARE, judge_convergence_of, judge_skill, named, too_few_inside
+from pymc_toolkit.fleets.judge import (
+    RARE,
+    judge_convergence_of,
+    judge_regions,
+    judge_skill,
+    named,
+    too_few_inside,
+)
 from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
 from pymc_toolkit.fleets.scoring import MODEL
@@ -57,6 +64,23 @@ class HoldoutFleet(FleetResult):
             parts.append(table)
         return pd.concat(parts, ignore_index=True)
 
+    @computed_once
+    def regions(self) -> pd.DataFrame:
+        """Scores on the held-out periods by region and period, beside naive forecasts.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Long: ``member, prediction`` (``model`` or a naive forecast), ``wape, rmse,
+            r_squared_median, r_squared_pooled, coverage, skill``, as
+            :attr:`pymc_toolkit.fleets.member.Member.regions` has them; without rows for a model of
+            one series.
+        """
+        tables = {m.name: m.regions for m in self.finished if m.regions is not None}
+        if not tables:
+            return pd.DataFrame(columns=["member", "prediction"])
+        return pd.concat(tables, names=["member", "prediction"]).reset_index()
+
     def _checks(self) -> Sequence[Check]:
         crps = self.scores().pivot(index="member", columns="prediction", values="crps")
         skill = []
@@ -65,7 +89,9 @@ class HoldoutFleet(FleetResult):
             both = crps[[MODEL, name]].dropna()
             means = both.mean() if len(both) else {MODEL: float("nan"), name: float("nan")}
             skill.append(judge_skill(float(means[MODEL]), float(means[name]), name))
-        return [judge_convergence_of(self.finished), *skill, self._judge_intervals()]
+        tables = [member.regions for member in self.finished if member.regions is not None]
+        regions = [judge_regions(tables)] if tables else []
+        return [judge_convergence_of(self.finished), *skill, self._judge_intervals(), *regions]
 
     def _judge_intervals(self) -> Check:
         """Review if a member has fewer periods inside than chance allows."""

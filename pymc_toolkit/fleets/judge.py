@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pandas as pd
 from scipy.stats import binom
 
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.engines.convergence import Convergence, State
 from pymc_toolkit.fleets.baselines import LAST_VALUE, RIDGE, SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.member import Member
+from pymc_toolkit.fleets.scoring import MODEL
 from pymc_toolkit.verdicts import Check, Status
 
 # Chance below which too few periods inside their intervals are no accident.
@@ -146,6 +148,34 @@ def judge_coverage(share: float, periods: int) -> Check:
         ),
         share,
         CI_PROB,
+    )
+
+
+def judge_regions(tables: Sequence[pd.DataFrame]) -> Check:
+    """Pass if the model's error by region and period is below that of every naive forecast.
+
+    Parameters
+    ----------
+    tables : sequence of pandas.DataFrame
+        As :attr:`pymc_toolkit.fleets.member.Member.regions` gives them, one a member.
+    """
+    check = "regions against naive forecasts"
+    errors = pd.DataFrame([table["wape"] for table in tables]).dropna(axis="columns").mean()
+    others = errors.drop(MODEL, errors="ignore")
+    if MODEL not in errors or others.empty:
+        sentence = "The regions could not be compared with naive forecasts: their target is zero."
+        return Check(check, Status.REVIEW, sentence)
+    best, model = str(others.idxmin()), float(errors[MODEL])
+    better = model < others[best]
+    return Check(
+        check,
+        Status.PASS if better else Status.REVIEW,
+        f"Region by region the model is off by {model:.1%} of the target on the held-out periods "
+        f"(WAPE), against {others[best]:.1%} for predicting {_AGAINST[best]} of each region, the "
+        f"best of {len(others)} naive forecasts: the model is "
+        f"{'better' if better else 'no better'}.",
+        model,
+        float(others[best]),
     )
 
 

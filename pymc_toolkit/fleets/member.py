@@ -16,9 +16,12 @@ from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.exceptions import MemberFailedError
 from pymc_toolkit.fleets.job import Job
+from pymc_toolkit.fleets.regions import RegionScores, score_regions
 from pymc_toolkit.fleets.scoring import score
 from pymc_toolkit.metrics import coverage
-from pymc_toolkit.names import DATE
+
+# Prediction, scores in training and after it, and scores by region.
+_Measures = tuple[pd.DataFrame, dict[str, float], dict[str, float] | None, RegionScores | None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Member:
 
     @property
     def prediction(self) -> pd.DataFrame:
-        """What happened and what the model expected, in training and after it.
+        """What happened and what the model expected, in training and after it, over all regions.
 
         Index date; ``actual`` (NaN where not known), ``mean`` (expected), ``ci_low, ci_high`` (90%
         predictive interval), ``holdout`` (bool).
@@ -92,13 +95,33 @@ class Member:
 
     @property
     def train(self) -> dict[str, float]:
-        """``mape, nrmse, r_squared, crps`` in training."""
+        """``mape, nrmse, r_squared, crps`` in training, of the sum over regions."""
         return self._measures[1]
 
     @property
     def test(self) -> dict[str, float] | None:
         """The same on the held-out periods, None without any."""
         return self._measures[2]
+
+    @property
+    def regions(self) -> pd.DataFrame | None:
+        """Errors by region and period after training, beside naive forecasts; None without any.
+
+        Index ``model, last value, seasonal naive, training mean``; columns ``wape, rmse,
+        r_squared_median, r_squared_pooled, coverage, skill``, as
+        :class:`pymc_toolkit.fleets.regions.RegionScores` has them.
+        """
+        scores = self._measures[3]
+        return None if scores is None else scores.table.copy()
+
+    @property
+    def by_region(self) -> pd.DataFrame | None:
+        """The same for each region; None for a model of one series, or without held-out periods.
+
+        Long: ``region, prediction, actual, expected, error, wape, r_squared, coverage``.
+        """
+        scores = self._measures[3]
+        return None if scores is None else scores.regions.copy()
 
     @property
     def coverage(self) -> float:
@@ -129,8 +152,8 @@ class Member:
         -------
         dict
             ``divergences``, ``max_tree_depth``, ``train`` and, where periods were held out,
-            ``test``, each of the two with ``mape, nrmse, r_squared, crps``; for a member that
-            failed ``failed`` alone, with the error.
+            ``test``, each of the two with ``mape, nrmse, r_squared, crps``, and ``regions``
+            where there are any; for a member that failed ``failed`` alone, with the error.
         """
         if self.failure:
             return {"failed": self.failure.error}
@@ -139,22 +162,27 @@ class Member:
             "max_tree_depth": self.convergence.max_tree_depth,
             "train": dict(self.train),
             **({"test": dict(self.test)} if self.test else {}),
+            **({} if self.regions is None else {"regions": self.regions.to_dict("index")}),
         }
 
     def __repr__(self) -> str:
         return pformat(self.summary(), sort_dicts=False)
 
     @cached_property
-    def _measures(self) -> tuple[pd.DataFrame, dict[str, float], dict[str, float] | None]:
+    def _measures(self) -> _Measures:
         job = self.job
-        predicted = predict(self.fit, job.data)
-        actual = job.data.dataset["target"].to_series()
+        by_region = predict(self.fit, job.data)
+        predicted = by_region.total()
+        actual = job.data.total().dataset["target"].to_series()
         table = prediction_table(predicted)
         table.insert(0, "actual", actual)
         table["holdout"] = [i >= job.trained_on for i in range(len(table))]
         known, later = slice(None, job.trained_on), slice(job.trained_on, None)
-        train = score(actual.to_numpy()[known], predicted.isel({DATE: known}))
+        train = score(actual.to_numpy()[known], predicted.periods(known))
         # A forecast has periods after training too, but nothing has happened in them yet.
         held_out = job.held_out and bool(actual.iloc[later].notna().all())
-        test = score(actual.to_numpy()[later], predicted.isel({DATE: later})) if held_out else None
-        return table, train, test
+        test = score(actual.to_numpy()[later], predicted.periods(later)) if held_out else None
+        regions = None
+        if held_out and job.data.is_panel:
+            regions = score_regions(job.data, job.trained_on, by_region)
+        return table, train, test, regions

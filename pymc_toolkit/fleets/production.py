@@ -18,7 +18,12 @@ from pymc_toolkit.analysis.channel_graph import channel_graph
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.fleets.baselines import SEASONAL_NAIVE, TRAINING_MEAN, baseline_scores
 from pymc_toolkit.fleets.job import HasSubject, Job, Subject, check_distinct
-from pymc_toolkit.fleets.judge import judge_convergence, judge_coverage, judge_skill
+from pymc_toolkit.fleets.judge import (
+    judge_convergence,
+    judge_coverage,
+    judge_regions,
+    judge_skill,
+)
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.fleets.result import FleetResult
 from pymc_toolkit.fleets.runner import Running, run_jobs
@@ -105,7 +110,7 @@ class ProductionFleet(FleetResult):
         return self[0].summary() if len(self) == 1 else super().summary()
 
     def scores(self, client: int | str = 0) -> pd.DataFrame:
-        """Scores on the held-out periods of the model and of naive predictions.
+        """Scores on the held-out periods of the model and of naive predictions, in total.
 
         Parameters
         ----------
@@ -124,7 +129,7 @@ class ProductionFleet(FleetResult):
         return pd.concat([pd.DataFrame({MODEL: member.test}).T, naive[list(METRICS)]])
 
     def verdict_of(self, client: int | str = 0) -> Verdict:
-        """Judge one client: convergence, the holdout, and directions of a channel graph.
+        """Judge one client: convergence, the holdout, regions, and directions of a channel graph.
 
         Good predictions do not prove that effects are credited to the right channels; bad ones
         cast doubt on it.
@@ -144,6 +149,7 @@ class ProductionFleet(FleetResult):
                 judge_convergence(member.convergence),
                 *(judge_skill(float(crps[MODEL]), float(crps[name]), name) for name in _NAIVE),
                 judge_coverage(member.coverage, member.job.held_out),
+                *([] if member.regions is None else [judge_regions([member.regions])]),
                 *([channel_graph(member.fit).judge()] if has_graph else []),
             )
         )

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pymc_toolkit.analysis.contributions import TOTAL, decomposition, roi, totals
+from pymc_toolkit.analysis.contributions import TOTAL, decomposition, earned, roi, totals
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.arrays import coordinate_labels
 from pymc_toolkit.engines import get_engine
@@ -236,10 +236,17 @@ def run_recovery(
     Raises
     ------
     SpecificationError
-        If ``n_simulations`` is not a whole number of at least 1 or the source is unknown.
+        If ``n_simulations`` is not a whole number of at least 1, the source is unknown, or a client
+        has both regions and a channel graph.
     NotFittedError
         If the source is the posterior of a model that has not been fitted.
     """
+    if subject.data.is_panel and subject.spec.channel_dag:
+        raise SpecificationError(
+            "Got a client with regions and a channel graph; expected one of the two, since spend "
+            "along a graph is simulated for one series only. Leave out channel_dag, or sum the "
+            "regions."
+        )
     n_simulations = whole_number("n_simulations", n_simulations)
     if source not in (PRIOR, POSTERIOR):
         raise SpecificationError(f"Got source={source!r}; expected 'prior' or 'posterior'.")
@@ -261,20 +268,20 @@ def _plan(subject: Subject, known: Fit, number: int, seed: int) -> Job:
     # Not the seed of the fit, whose sampler would then start with the same numbers.
     noise, measuring = np.random.SeedSequence(seed).generate_state(2).tolist()
     expected = components[FITTED] / scale
-    drawn = get_engine(known.engine).observe(known, expected, noise) * scale
     # An ensemble's errors may be drawn many times around each of its members.
-    target = drawn.isel(chain=0, draw=0)
+    observed = get_engine(known.engine).observe(known, expected, noise) * scale
+    target = observed.isel(chain=0, draw=0, drop=True).transpose(*data.dataset["target"].dims)
     # Basis coefficients and what follows from them have no meaning one by one.
     readable = [
         name
         for name in known.posterior.data_vars
         if has_own_meaning(str(name)) and DATE not in known.posterior[name].dims
     ]
-    truth = known.posterior[readable].assign({_CONTRIBUTION: components["channels"].sum(DATE)})
+    truth = known.posterior[readable].assign({_CONTRIBUTION: earned(components)})
     if subject.spec.channel_dag:
-        truth[_TOTAL] = decomposition(known, kind=TOTAL)["channels"].sum(DATE)
+        truth[_TOTAL] = earned(decomposition(known, kind=TOTAL))
     tests = simulated_experiments(known, np.random.default_rng(measuring))
-    simulated = data.dataset.assign(target=("date", target.values))
+    simulated = data.dataset.assign(target=(target.dims, target.values))
     # The client's scales are kept: the prior that drew the parameters is on them.
     return replace(subject, spec=replace(subject.spec, uplift_tests=tests)).job(
         f"simulation {number + 1}",
@@ -337,8 +344,8 @@ def _parameters(member: Member) -> dict[str, str]:
 
 def _credited(member: Member) -> pd.DataFrame:
     """True and estimated contributions of one simulation, credited along the channel graph."""
-    earned = totals(decomposition(member.fit, kind=TOTAL))
-    table = earned[["contribution", "ci_low", "ci_high"]]
+    table = totals(decomposition(member.fit, kind=TOTAL))
+    table = table[["contribution", "ci_low", "ci_high"]]
     table.insert(0, "truth", _truth(member)[_TOTAL].to_series())
     table = table.rename_axis(CHANNEL).reset_index()
     table.insert(0, "simulation", member.name)
@@ -349,21 +356,21 @@ def _channels(member: Member) -> pd.DataFrame:
     """True and estimated contribution and ROI of each channel of one simulation."""
     components, job = member.contributions(), member.job
     true = _truth(member)[_CONTRIBUTION].to_series()
-    earned = totals(components)
+    found = totals(components)
     media = job.data.dataset["media"]
     returns = roi(components["channels"], media, job.client.cost_per_unit)
     table = pd.DataFrame(
         {
             "truth": true,
-            "contribution": earned["contribution"],
-            "ci_low": earned["ci_low"],
-            "ci_high": earned["ci_high"],
+            "contribution": found["contribution"],
+            "ci_low": found["ci_low"],
+            "ci_high": found["ci_high"],
             "roi_truth": true / returns["spend"].where(returns["spend"] > 0),
             "roi": returns["roi"],
             "roi_low": returns["ci_low"],
             "roi_high": returns["ci_high"],
         }
     )
-    table = table.loc[earned.index].rename_axis(CHANNEL).reset_index()
+    table = table.loc[found.index].rename_axis(CHANNEL).reset_index()
     table.insert(0, "simulation", member.name)
     return table

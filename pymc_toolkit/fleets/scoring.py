@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import xarray as xr
-
-from pymc_toolkit.analysis.prediction import prediction_table
+from pymc_toolkit.analysis.prediction import Prediction, prediction_table
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.metrics import crps, mape, nrmse, r_squared
 from pymc_toolkit.names import SAMPLE
@@ -13,14 +11,14 @@ MODEL = "model"
 METRICS = ("mape", "nrmse", "r_squared", "crps")
 
 
-def score(actual: Array, prediction: xr.Dataset) -> dict[str, float]:
+def score(actual: Array, prediction: Prediction) -> dict[str, float]:
     """Metrics of a model's prediction.
 
     Parameters
     ----------
     actual : ndarray of shape (date,)
-    prediction : xarray.Dataset
-        From :func:`pymc_toolkit.analysis.prediction.predict`, on the same dates.
+    prediction : Prediction
+        Of one series, on the same dates.
 
     Returns
     -------
@@ -28,7 +26,7 @@ def score(actual: Array, prediction: xr.Dataset) -> dict[str, float]:
         ``mape, nrmse, r_squared, crps``.
     """
     mean = prediction_table(prediction)["mean"].to_numpy()
-    draws = prediction["observation"].stack(sample=SAMPLE).transpose("sample", ...).values
+    draws = prediction.observation.stack(sample=SAMPLE).transpose("sample", ...).values
     return score_draws(actual, mean, draws)
 
 

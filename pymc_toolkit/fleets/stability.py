@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pymc_toolkit.arrays import Array
+from pymc_toolkit.arrays import Array, over_regions
 from pymc_toolkit.fleets.disturbances import (
     PERTURBATION,
     PLACEBO,
@@ -221,8 +221,10 @@ def run_stability(subject: Subject, plan: StabilityPlan, running: Running) -> St
 def _drift(base: Member, draws: xr.DataArray, member: Member) -> pd.DataFrame:
     """Contribution and ROI of each channel in one member, beside those of the reference."""
     common = slice(None, min(base.job.trained_on, member.job.trained_on))
-    before = draws.isel({DATE: common}).mean(SAMPLE).sum(DATE)
-    after = member.contributions()["channels"].isel({DATE: common}).mean(SAMPLE).sum(DATE)
+    before, after = (
+        over_regions(channels.isel({DATE: common}).mean(SAMPLE).sum(DATE))
+        for channels in (draws, member.contributions()["channels"])
+    )
     cost = [base.job.client.cost_per_unit.get(name) or 1.0 for name in base.job.data.channels]
     reference_roi = _per_spend(before, base, common, np.array(cost))
     roi = _per_spend(after, member, common, np.array(cost))
@@ -244,7 +246,8 @@ def _drift(base: Member, draws: xr.DataArray, member: Member) -> pd.DataFrame:
 
 def _per_spend(earned: xr.DataArray, member: Member, window: slice, cost: Array) -> Array:
     """Contribution per unit of cost; NaN for a channel that was dark."""
-    spend = member.job.data.dataset["media"].isel({DATE: window}).sum(DATE).values * cost
+    media = over_regions(member.job.data.dataset["media"])
+    spend = media.isel({DATE: window}).sum(DATE).values * cost
     return np.divide(earned.values, spend, out=np.full(spend.shape, np.nan), where=spend > 0)
 
 

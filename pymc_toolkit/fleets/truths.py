@@ -78,6 +78,8 @@ def simulated_experiments(known: Fit, rng: np.random.Generator) -> tuple[UpliftT
     tuple of UpliftTest
     """
     tests = tuple(test for test in known.spec.uplift_tests if test.kind != BOUND)
+    if not tests:
+        return ()
     effects = get_engine(known.engine).uplift_effects(known, tests)
     scale = float(known.training.scale("target"))
     measured = {}

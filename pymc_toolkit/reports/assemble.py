@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,6 +16,7 @@ from pymc_toolkit.analysis.contributions import (
     by_period,
     credited,
     decomposition,
+    earned,
     moved_credit,
     roi,
     totals,
@@ -24,14 +25,17 @@ from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
 from pymc_toolkit.analysis.uplift import uplift_table
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import digest_of
-from pymc_toolkit.names import CHANNEL, DATE, FITTED
+from pymc_toolkit.names import CHANNEL, DATE, FITTED, GEO
 from pymc_toolkit.reports.contract import ModelReport, Provenance
+from pymc_toolkit.reports.formats import count
 from pymc_toolkit.reports.graph_contract import GraphReport
+from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.verdicts import Status, Verdict
 from pymc_toolkit.version import __version__
 
@@ -62,20 +66,21 @@ def model_report(
     target_name, costs = client.target_name, client.cost_per_unit
     diagnostics = member.convergence
     components = decomposition(fit, data)
-    earned = totals(components)
+    channels = totals(components)
     returns = _report_returns(components, data, costs)
     first, last = (f"{date.day} {date:%B %Y}" for date in (data.dates[0], data.dates[-1]))
-    media = summarise(components["channels"].sum((DATE, CHANNEL)) / components[FITTED].sum(DATE))
+    fitted = over_regions(components[FITTED].sum(DATE))
+    media = summarise(earned(components).sum(CHANNEL) / fitted)
     media_share = (float(media["mean"]), float(media["ci_low"]), float(media["ci_high"]))
     return ModelReport(
         title=f"What media did for {client.name}",
         client=client.name,
         question=(
-            f"How much of {target_name} did each channel bring from {first} to {last}, and does "
-            "the model pass its checks? It was trained without the last "
+            f"How much of {target_name}{_where(data)} did each channel bring from {first} to "
+            f"{last}, and does the model pass its checks? It was trained without the last "
             f"{member.job.held_out} periods, which it then had to predict."
         ),
-        headline=_headline(verdict, media_share, earned, target_name),
+        headline=_headline(verdict, media_share, channels, target_name),
         target_name=target_name,
         target_is_money=client.target_is_money,
         ci_prob=CI_PROB,
@@ -85,7 +90,7 @@ def model_report(
         scores=scores,
         train_scores=dict(member.train),
         components=by_period(components),
-        totals=earned,
+        totals=channels,
         roi=returns,
         curves=response_curves(fit),
         observed=observed_spend(fit),
@@ -100,7 +105,28 @@ def model_report(
         provenance=provenance(fit, data),
         experiments=_experiments(fit, without_tests, costs),
         graph=_graph(fit, data, components, returns, costs),
+        regions=region_reports([member]),
     )
+
+
+def region_reports(members: Sequence[Member]) -> dict[str, RegionReport]:
+    """How well members predicted each region, by member; empty for models of one series.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        That were fitted.
+    """
+    return {
+        member.name: RegionReport(member.job.held_out, member.regions, member.by_region)
+        for member in members
+        if member.regions is not None and member.by_region is not None
+    }
+
+
+def _where(data: ModelData) -> str:
+    """Where the figures are from, if there is more than one region."""
+    return f" in {count(data.dataset.sizes[GEO], 'region')}" if data.is_panel else ""
 
 
 def _experiments(

@@ -15,7 +15,7 @@ from pymc_toolkit.fleets.baselines import SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.scoring import MODEL
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import DATE
-from pymc_toolkit.reports.assemble import software, timestamp
+from pymc_toolkit.reports.assemble import region_reports, software, timestamp
 from pymc_toolkit.reports.contract import Provenance
 from pymc_toolkit.reports.fleet_contract import (
     ForecastReport,
@@ -123,6 +123,7 @@ def holdout_report(fleet: HoldoutFleet) -> HoldoutReport:
             )
             for member in fleet.finished
         },
+        regions=region_reports(fleet.finished),
     )
 
 
@@ -177,7 +178,9 @@ def forecast_report(fleet: ForecastFleet) -> ForecastReport:
     """Gather what the report of a forecast fleet shows."""
     job, verdict = fleet[0].job, fleet.verdict()
     unit = period_name(job.data.frequency)
-    history = job.training.dataset["target"].to_series().tail(season_length(job.data.frequency))
+    history = (
+        job.training.total().dataset["target"].to_series().tail(season_length(job.data.frequency))
+    )
     totals = fleet.totals() if fleet.finished else pd.DataFrame(columns=_TOTALS)
     # Of the other fleets a failure is the finding; a forecast that failed is none.
     headline = _NONE_YET

@@ -7,12 +7,13 @@ intervals are equal-tailed and of probability ``ci_prob``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from pymc_toolkit.reports.graph_contract import GraphReport
+from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.verdicts import Verdict
 
 
@@ -113,6 +114,9 @@ class ModelReport:
         for a model without any.
     graph : GraphReport or None
         How channels drive each other; None for a model without a channel graph.
+    regions : Mapping of str to RegionReport
+        How well each region was predicted, by the name of the holdout; empty for one series, which
+        is what all else is about: the sum over regions.
     """
 
     title: str
@@ -139,3 +143,4 @@ class ModelReport:
     provenance: Provenance
     experiments: pd.DataFrame | None = None
     graph: GraphReport | None = None
+    regions: Mapping[str, RegionReport] = field(default_factory=dict)

@@ -54,8 +54,8 @@ __all__ = [
     "what_experiments_taught",
 ]
 
-# Rows of a panel beyond which it stands beside others like it.
-_TALL = 4
+# Rows of a panel beyond which it stands beside others like it, and beyond which nobody reads it.
+_TALL, _MOST = 4, 60
 
 
 def draw_all(report: ModelReport) -> dict[str, Drawing]:
@@ -95,13 +95,14 @@ def prior_vs_posterior(report: ModelReport) -> Drawing | None:
     Returns
     -------
     Drawing or None
-        None where the engine has no priors.
+        None where the engine has no priors, or too many parameters of each kind to be read.
     """
     table = report.priors[[has_own_meaning(str(name)) for name in report.priors["variable"]]]
-    if table.empty:
+    if table.empty or table["variable"].value_counts().min() > _MOST:
         return None
     groups = [(str(name), rows) for name, rows in table.groupby("variable", sort=False)]
     groups.sort(key=lambda item: len(item[1]))
+    long = [name for name, rows in groups if len(rows) > _MOST]
     before = table["prior_high"] - table["prior_low"]
     narrowed = int((table["posterior_high"] - table["posterior_low"] < before / 2).sum())
     ci = probability(report.ci_prob)
@@ -112,9 +113,12 @@ def prior_vs_posterior(report: ModelReport) -> Drawing | None:
         alt=f"For each of {count(len(table), 'parameter')}, the {ci} interval assumed before "
         f"(grey) and learned from the data (blue). {narrowed} shrank to less than half.",
         note=f"Medians and {ci} intervals, on the scaled data. Where both are alike, the data said "
-        "little.",
+        "little."
+        + (f" Not drawn, with over {_MOST} rows each: {', '.join(long)}." if long else ""),
         panels=tuple(
-            Panel(name, _prior_figure(rows), tall=len(rows) > _TALL) for name, rows in groups
+            Panel(name, _prior_figure(rows), tall=len(rows) > _TALL)
+            for name, rows in groups
+            if len(rows) <= _MOST
         ),
         legend=(
             Key("assumed before (prior)", PRIOR, "line"),

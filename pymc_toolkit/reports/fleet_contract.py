@@ -7,11 +7,12 @@ otherwise, and all intervals are equal-tailed and of probability ``ci_prob``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from pymc_toolkit.reports.contract import Provenance
+from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.verdicts import Verdict
 
 
@@ -102,11 +103,14 @@ class HoldoutReport(FleetReport):
     forecasts : Mapping of str to pandas.DataFrame
         By member: ``date, actual, mean, ci_low, ci_high, holdout`` (bool), the held-out periods and
         some of training before them.
+    regions : Mapping of str to RegionReport
+        By member, how well each region was predicted; empty for one series.
     """
 
     windows: str
     scores: pd.DataFrame
     forecasts: Mapping[str, pd.DataFrame]
+    regions: Mapping[str, RegionReport] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,8 @@ class ForecastReport(FleetReport):
     channels : pandas.DataFrame
         Long: ``scenario, channel, spend`` (money, or units for a channel that is not bought),
         ``contribution, ci_low, ci_high, planned_max, seen_max`` (largest exposure of one period,
-        planned and in training).
+        planned and in training); with regions also ``regions_beyond`` (in how many more is planned
+        than the region has seen).
     """
 
     horizon: int

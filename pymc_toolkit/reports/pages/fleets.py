@@ -23,6 +23,7 @@ from pymc_toolkit.reports.fleet_contract import (
     StabilityReport,
 )
 from pymc_toolkit.reports.page import Block, Links, Note, Page, Section, Tracebacks
+from pymc_toolkit.reports.pages.regions import regions_section
 
 _SCORE = (
     "The tail probability of the truth is 0.5 on average where inference is calibrated and near 0 "
@@ -128,6 +129,7 @@ def _holdout(report: HoldoutReport) -> Sequence[Section]:
             "Is it better than predictions that need no model?",
             (holdout_figures.errors(report), fleet_tables.holdout_scores(report)),
         ),
+        regions_section(report),
     )
 
 
@@ -153,6 +155,8 @@ def _stability(report: StabilityReport) -> Sequence[Section]:
 
 def _forecast(report: ForecastReport) -> Sequence[Section]:
     beyond = bool((report.channels["planned_max"] > report.channels["seen_max"]).any())
+    if "regions_beyond" in report.channels:
+        beyond |= bool((report.channels["regions_beyond"] > 0).any())
     return (
         Section(
             "scenarios",

@@ -7,6 +7,7 @@ from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.figures import draw_all
 from pymc_toolkit.reports.look import Drawing
 from pymc_toolkit.reports.page import Block, Note, Page, Section
+from pymc_toolkit.reports.pages.regions import regions_section
 from pymc_toolkit.verdicts import Status
 
 _CAVEAT = (
@@ -43,6 +44,7 @@ def model_page(report: ModelReport) -> Page:
             "Does the model foresee what it has not seen?",
             (figure("fit"), tables.scores(report), Note(_SCORES)),
         ),
+        regions_section(report),
         Section(
             "contributions",
             "Contributions",
