@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dashboard_examples import example_dashboard
 from fleet_report_examples import EXAMPLES
 from report_examples import NASTY, example_report, small_example
 
@@ -36,6 +37,7 @@ _KINDS = ("recovery", "single-recovery", "holdout", "stability", "forecast", "ov
 _REPORTS = {
     "model": example_report(),
     "four-channels": small_example(),
+    "dashboard": example_dashboard(),
     **{kind: EXAMPLES[kind] for kind in _KINDS},
 }
 _WIDTHS = {"desk": 1280, "phone": 400}
