@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         engine="deep",
         engine_options=engine_options(options),
         client_name=options.client,
+        cost_per_unit=dict.fromkeys(options.organic),
         random_seed=options.seed,
         target_is_money=False,
     )
@@ -72,6 +73,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.add_argument(f"--{role}", help="a column")
     parser.add_argument("--channels", nargs="+", help="columns of spend or exposure")
     parser.add_argument("--controls", nargs="*", default=[], help="columns of other drivers")
+    parser.add_argument("--organic", nargs="*", default=[], help="channels that are not money")
     parser.add_argument("--first-week", type=pd.Timestamp, help="Monday of the week numbered 0")
     parser.add_argument("--drop-incomplete", action="store_true", help="regions that lack dates")
     parser.add_argument("--epochs", type=int, default=1500)
@@ -130,14 +132,15 @@ def engine_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def returns(model: PymcModel) -> Table:
-    """What each channel brought over all regions, by unit of its column."""
+    """What each channel brought over all regions, and for each unit of money."""
     shown = Table(title="What channels brought in all regions, 90% intervals")
-    for heading in ("channel", "units", "contribution", "by unit", "from", "to"):
+    for heading in ("channel", "spend or units", "contribution", "by unit spent", "from", "to"):
         shown.add_column(heading, justify="left" if heading == "channel" else "right")
     for row in model.roi().itertuples():
         amounts = (f"{row.exposure:,.0f}", f"{row.contribution:,.0f}")
-        by_unit = (f"{value:.3g}" for value in (row.roi, row.ci_low, row.ci_high))
-        shown.add_row(str(row.Index), *amounts, *by_unit)
+        returned = (row.roi, row.ci_low, row.ci_high)
+        # What was not bought has no return.
+        shown.add_row(str(row.Index), *amounts, *(f"{x:.2f}" if x == x else "" for x in returned))
     return shown
 
 

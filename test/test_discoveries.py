@@ -218,8 +218,9 @@ class TestPlumbing:
         with pytest.raises(SystemExit):
             dashboard.main(known)
         known += ["--date", "week", "--region", "region", "--target", "orders"]
-        known += ["--channels", "tv", "search", "--first-week", "2020-01-06"]
+        known += ["--channels", "tv", "search", "--first-week", "2020-01-06", "--organic", "search"]
         dashboard.main([*known, "--drop-incomplete"])
+        assert asked["cost_per_unit"] == {"search": None}
         assert list(asked["table"]) == ["week", "region", "orders", "tv", "search"]
         # The last region lacks its last week.
         assert set(asked["table"]["region"]) == {"region 01", "region 02"}
