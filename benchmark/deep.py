@@ -152,7 +152,9 @@ def ask(side: str, panel: Panel, folder: Path, options: argparse.Namespace) -> d
         command = [*commands(side, panel, folder, half, options), "--epochs", str(options.epochs)]
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         threads = dict.fromkeys(names, str(options.threads))
-        if subprocess.run(command, env={**os.environ, **threads}).returncode:
+        # What a side says on its way is not part of the tables.
+        done = subprocess.run(command, env={**os.environ, **threads}, stdout=sys.stderr)
+        if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed; see above.")
         # Moved into place, so that a run that is stopped leaves no half an answer.
         half.rename(answer)
@@ -294,8 +296,8 @@ def report(panel: Panel, answers: Mapping[str, dict[str, Any]], options: argpars
     lines = [
         f"{len(panel.target)} regions, the last {HELD_OUT} of {panel.target.shape[1]} weeks held "
         f"out; {len(panel.left_out)} regions that lack weeks left out: "
-        f"{', '.join(map(str, panel.left_out))}. {options.epochs:,} epochs, {options.threads} "
-        f"threads a side, {options.members} members of ours. {os.cpu_count()} cores, Python "
+        f"{', '.join(map(str, panel.left_out))}. {options.epochs:,} epochs, threads a "
+        f"side: {options.threads}, networks of our ensemble: {options.members}. {os.cpu_count()} cores, Python "
         f"{platform.python_version()}.",
         *(f"{side}: {versions(answer)}." for side, answer in answers.items()),
         "",
@@ -304,9 +306,10 @@ def report(panel: Panel, answers: Mapping[str, dict[str, Any]], options: argpars
     ]
     for answer in answers.values():
         for kind in ("seconds", "cpu_seconds"):
-            answer[f"{kind}_per_epoch"] = answer[f"training_{kind}"] / answer["epochs"]
+            answer[f"{kind}_per_epoch"] = answer.get(f"training_{kind}", np.nan) / answer["epochs"]
     for name, label in COSTS.items():
-        cells = (f"{answer[name]:,.4g}" for answer in answers.values())
+        figures = (answer.get(name, np.nan) for answer in answers.values())
+        cells = ("" if np.isnan(figure) else f"{figure:,.4g}" for figure in figures)
         lines.append(f"| {label} | {' | '.join(cells)} |")
     rows: dict[str, Mapping[str, Any]] = dict(answers)
     if PEER in answers:
