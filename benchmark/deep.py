@@ -297,8 +297,8 @@ def report(panel: Panel, answers: Mapping[str, dict[str, Any]], options: argpars
         f"{len(panel.target)} regions, the last {HELD_OUT} of {panel.target.shape[1]} weeks held "
         f"out; {len(panel.left_out)} regions that lack weeks left out: "
         f"{', '.join(map(str, panel.left_out))}. {options.epochs:,} epochs, threads a "
-        f"side: {options.threads}, networks of our ensemble: {options.members}. {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}.",
+        f"side: {options.threads}, networks of our ensemble: {options.members}. "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}.",
         *(f"{side}: {versions(answer)}." for side, answer in answers.items()),
         "",
         f"|  | {' | '.join(answers)} |",
