@@ -7,15 +7,18 @@ import json
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
+from dashboard_examples import fitted_subject
 from fits import FakeSampler
 
-from pymc_toolkit import PymcModel, simulate_ms
+from pymc_toolkit import ClientConfig, PymcModel, simulate_ms
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import ConvergenceWarning
 from pymc_toolkit.simulate_experiments import simulate_geo_test
+from pymc_toolkit.simulate_panels import simulate_panel
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_DATA = ROOT.parent / "shared" / "data"
@@ -65,6 +68,30 @@ def public_file(name: str) -> Path:
     if not path.is_file():
         pytest.skip(f"public data set {path.name} is not on this machine")
     return path
+
+
+def panel_script(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, dict[str, Any]]:
+    """The script of a panel, with a model that was fitted to something else, and what it asks."""
+    dashboard, asked = script("deep_dashboard", monkeypatch), {}
+    subject = fitted_subject(weight=0.4)
+
+    class StandIn:
+        def __init__(self, table, target, date, channels, controls, **options):
+            ClientConfig(table, target, date, channels, controls, geo_column=options["geo_column"])
+            asked.update(table=table, **options)
+
+        def fit(self):
+            return self
+
+        def roi(self):
+            columns = ["exposure", "contribution", "roi", "ci_low", "ci_high"]
+            return pd.DataFrame(1.0, index=["tv"], columns=columns)
+
+        def fleet_subject(self):
+            return subject
+
+    monkeypatch.setattr(dashboard, "PymcModel", StandIn)
+    return dashboard, asked
 
 
 @pytest.mark.usefixtures("convergence_is_not_the_point")
@@ -165,6 +192,40 @@ class TestPlumbing:
         graph.main([*data, "--output", str(tmp_path), *order])
         assert "truth, total" not in capsys.readouterr().out
         assert (tmp_path / "ms.html").is_file()
+
+    def test_a_dashboard_of_a_simulated_panel(self, monkeypatch, tmp_path, capsys):
+        dashboard, asked = panel_script(monkeypatch)
+        options = ["--members", "3", "--epochs", "20", "--edges", "7", "--output", str(tmp_path)]
+        dashboard.main(options)
+        printed = capsys.readouterr().out
+        assert f"Dashboard: {tmp_path / 'deep_dashboard.html'}" in printed
+        assert (tmp_path / "deep_dashboard.html").is_file()
+        assert (tmp_path / "dag_adjacency.csv").is_file()
+        assert (asked["engine"], asked["geo_column"]) == ("deep", "region")
+        settings = dict(asked["engine_options"])
+        assert settings.pop("members") == 3
+        deep = pytest.importorskip("pymc_toolkit.engines.deep", reason="torch is not installed")
+        known = deep.DeepSettings.from_config(settings)
+        assert (known.n_epochs, known.visualization.dag_top_n_edges) == (20, 7)
+
+    def test_a_dashboard_of_numbered_weeks(self, monkeypatch, tmp_path):
+        dashboard, asked = panel_script(monkeypatch)
+        table = simulate_panel(n_regions=3, n_periods=30).data
+        weeks = pd.to_datetime(table["week"])
+        table["week"] = (weeks - weeks.min()).dt.days // 7
+        table.drop(index=len(table) - 1).to_csv(tmp_path / "numbers.csv", index=False)
+        known = ["--data", str(tmp_path / "numbers.csv"), "--output", str(tmp_path)]
+        with pytest.raises(SystemExit):
+            dashboard.main(known)
+        known += ["--date", "week", "--region", "region", "--target", "orders"]
+        known += ["--channels", "tv", "search", "--first-week", "2020-01-06", "--organic", "search"]
+        dashboard.main([*known, "--drop-incomplete"])
+        assert asked["cost_per_unit"] == {"search": None}
+        assert list(asked["table"]) == ["week", "region", "orders", "tv", "search"]
+        # The last region lacks its last week.
+        assert set(asked["table"]["region"]) == {"region 01", "region 02"}
+        assert str(asked["table"]["week"].iloc[1].date()) == "2020-01-13"
+        assert (tmp_path / "numbers.html").is_file()
 
     def test_clients_described_in_a_file(self, monkeypatch, tmp_path):
         all_clients = script("all_clients", monkeypatch)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dashboard_examples import example_dashboard
 from fleet_report_examples import EXAMPLES
 from region_examples import region_example
 from report_examples import NASTY, example_report, small_example
@@ -38,6 +39,7 @@ _REPORTS = {
     "model": example_report(),
     "four-channels": small_example(),
     "regions": small_example(regions={"last weeks": region_example()}),
+    "dashboard": example_dashboard(),
     **{kind: EXAMPLES[kind] for kind in _KINDS},
 }
 _WIDTHS = {"desk": 1280, "phone": 400}

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.formats import (
     count,
     each,
@@ -170,12 +171,12 @@ def _against_break_even(
     )
 
 
-def response_curves(report: ModelReport) -> Drawing:
+def response_curves(report: ModelReport | Dashboard) -> Drawing:
     """Draw what each channel would earn at other levels of spend, one panel a channel.
 
     Parameters
     ----------
-    report : ModelReport
+    report : ModelReport or Dashboard
 
     Returns
     -------
@@ -228,7 +229,7 @@ def _earned_title(name: str, row: pd.Series) -> str:
 
 
 def _curve_figure(
-    report: ModelReport, name: str, table: pd.DataFrame, vertical: dict[str, object]
+    report: ModelReport | Dashboard, name: str, table: pd.DataFrame, vertical: dict[str, object]
 ) -> go.Figure:
     """One channel's response: solid where observed, dashed beyond, a dot at the mean."""
     unit = period(report.provenance.frequency)

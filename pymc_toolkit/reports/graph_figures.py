@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.fleet_rows import add_dots
 from pymc_toolkit.reports.formats import (
     count,
     each,
-    human,
-    literal,
     percent,
     period,
     probability,
@@ -20,14 +17,13 @@ from pymc_toolkit.reports.formats import (
     ratio_span,
     span,
 )
-from pymc_toolkit.reports.graph_layout import MARGIN, GraphLayout, Link, lay_out
+from pymc_toolkit.reports.graph_drawing import network
 from pymc_toolkit.reports.graph_tables import drawn_links, from_to, in_words, more_of, when
 from pymc_toolkit.reports.look import (
     BLUE,
     INK,
     MUTED,
     OTHERS,
-    PAPER,
     POSTERIOR,
     PRIOR,
     VERMILION,
@@ -46,9 +42,6 @@ _DASHED = (
     " Of a dashed link the data do not tell the direction: what is known of how budgets are set "
     "can, or an experiment."
 )
-_THINNEST, _THICKEST, _HEAD = 1.5, 4.0, 17
-# How far into the figure a label's middle must be for it to fit on the narrowest screen.
-_EDGE = 0.16
 # Channels beyond which only those are drawn whose return changes by this share.
 _MANY, _NOTICEABLE = 8, 0.05
 _SIDES = (
@@ -78,19 +71,7 @@ def graph_of_channels(report: ModelReport) -> Drawing | None:
     linked = {*links["cause"], *links["effect"]}
     names = [name for name in report.graph.order if name in linked]
     brought = report.graph.returns["contribution"]
-    layout = lay_out(names, list(zip(links["cause"], links["effect"], strict=True)), dict(brought))
-    figure = blank(
-        round(layout.height),
-        margin={"l": MARGIN, "r": MARGIN, "t": 0, "b": 0},
-        xaxis={"range": [0, 1], "visible": False, "automargin": False},
-        yaxis={"range": [layout.height, 0], "visible": False, "automargin": False},
-    )
-    for (_, row), link in zip(links.iterrows(), layout.links, strict=True):
-        radius = layout.nodes[row["effect"]].radius
-        _add_link(figure, row, link, in_words(row, unit), radius)
-    _add_channels(figure, layout, brought, report.target_name)
-    for (_, row), link in zip(links.iterrows(), layout.links, strict=True):
-        _add_label(figure, row, link, unit)
+    figure = network(_written(links, unit), names, dict(brought), report.target_name)
     untold = not links["told"].all()
     alone = [name for name in report.graph.order if name not in linked]
     return Drawing(
@@ -170,99 +151,22 @@ def returns_through_others(report: ModelReport) -> Drawing | None:
     )
 
 
-def _add_link(figure: go.Figure, row: pd.Series, link: Link, words: str, radius: float) -> None:
-    """A line from cause to effect; with a head where it is known which is which."""
-    colour, told = _colour(row), bool(row["told"])
-    line = {
-        "color": colour,
-        "width": _THINNEST + (_THICKEST - _THINNEST) * float(row["linked"]),
-        "dash": "solid" if told else "6px,5px",
-    }
-    # The last stretch is straight, and a trace of its own: for the head of an arrow to lie along.
-    last = link.bends if told else len(link.x) - 1
-    figure.add_scatter(
-        x=link.x[: last + 1],
-        y=link.y[: last + 1],
-        mode="lines",
-        line=line,
-        customdata=[literal(words)] * (last + 1),
-        hovertemplate="%{customdata}<extra></extra>",
+def _written(links: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Links with how each is drawn and what is written on it."""
+    rows = [row for _, row in links.iterrows()]
+    return links.assign(
+        strength=links["linked"],
+        arrow=links["told"],
+        colour=[_colour(row) for row in rows],
+        words=[in_words(row, unit) for row in rows],
+        label=[_label(row, unit) for row in rows],
     )
-    if told:
-        figure.add_scatter(
-            x=link.x[[last, -1]],
-            y=link.y[[last, -1]],
-            mode="lines+markers",
-            line={**line, "backoff": radius + 0.6 * _HEAD},
-            marker={
-                "symbol": "arrow",
-                "angleref": "previous",
-                "size": [0, _HEAD],
-                "standoff": radius + 1,
-                "color": colour,
-                "opacity": 1,
-                "line": {"width": 0},
-            },
-            hoverinfo="skip",
-        )
 
 
-def _add_channels(
-    figure: go.Figure, layout: GraphLayout, brought: pd.Series, target_name: str
-) -> None:
-    """A disc and a name for each channel."""
-    figure.add_scatter(
-        x=[node.x for node in layout.nodes.values()],
-        y=[node.y for node in layout.nodes.values()],
-        mode="markers",
-        marker={
-            "color": OTHERS,
-            "size": [2 * node.radius for node in layout.nodes.values()],
-            "opacity": 1,
-            "line": {"width": 1.5, "color": PAPER},
-        },
-        customdata=[
-            [literal(name), literal(f"{human(float(brought[name]))} of {target_name}")]
-            for name in layout.nodes
-        ],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-        cliponaxis=False,
-    )
-    for node in layout.nodes.values():
-        side = 1 if node.before else -1
-        figure.add_annotation(
-            text="<br>".join(map(literal, node.lines)),
-            x=node.x,
-            y=node.y,
-            xanchor="right" if node.before else "left",
-            yanchor="top" if node.before else "bottom",
-            xshift=side,
-            yshift=-side * node.radius,
-            align="right" if node.before else "left",
-            showarrow=False,
-            bgcolor=PAPER,
-            borderpad=0,
-            font={"size": 11},
-        )
-
-
-def _add_label(figure: go.Figure, row: pd.Series, link: Link, unit: str) -> None:
-    """The probability of a link on its line, and when where that is later."""
+def _label(row: pd.Series, unit: str) -> str:
+    """The probability of a link, and when where that is later."""
     text = percent(float(row["linked"]))
-    if row["later"]:
-        text += f", {when(int(row['lag']), unit)}"
-    at = link.label_x
-    figure.add_annotation(
-        text=text,
-        x=at,
-        y=link.label_y,
-        xanchor="left" if at < _EDGE else "right" if at > 1 - _EDGE else "center",
-        yanchor="middle",
-        showarrow=False,
-        bgcolor=PAPER,
-        borderpad=0,
-        font={"size": 10.5, "color": _colour(row)},
-    )
+    return f"{text}, {when(int(row['lag']), unit)}" if row["later"] else text
 
 
 def _colour(row: pd.Series) -> str:

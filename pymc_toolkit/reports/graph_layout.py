@@ -261,7 +261,8 @@ def _name(name: str, x: float) -> tuple[tuple[str, ...], bool]:
     behind, before = (
         wrapped(name, int((_WIDTHS[0] * room + MARGIN) / character)) for room in (1 - x, x)
     )
-    cut = not name.endswith(behind[-1])
+    # Cut off at its end, or broken within a word.
+    cut = not name.endswith(behind[-1]) or (len(behind) > 1 and behind[0][-1].isalnum())
     return (before, True) if x > 0.5 and cut else (behind, False)
 
 

@@ -85,9 +85,10 @@ class Page:
     ----------
     title, client, question, headline : str
         Plain text; may hold any characters.
-    verdict : Verdict
+    verdict : Verdict or None
+        None where nothing is judged.
     caveat : str
-        What passing does not mean.
+        What passing does not mean, or what is not judged.
     ci_prob : float
         Probability of the intervals.
     sections : sequence of Section
@@ -99,7 +100,7 @@ class Page:
     client: str
     question: str
     headline: str
-    verdict: Verdict
+    verdict: Verdict | None
     caveat: str
     ci_prob: float
     sections: Sequence[Section]

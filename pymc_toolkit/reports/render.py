@@ -17,10 +17,12 @@ from plotly.offline import get_plotlyjs
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.reports import tables
 from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.fleet_contract import FleetReport
 from pymc_toolkit.reports.formats import day, period, probability
 from pymc_toolkit.reports.look import Drawing
 from pymc_toolkit.reports.page import Page
+from pymc_toolkit.reports.pages.dashboard import dashboard_page
 from pymc_toolkit.reports.pages.fleets import fleet_page
 from pymc_toolkit.reports.pages.model import model_page
 from pymc_toolkit.verdicts import Check, Status
@@ -31,7 +33,7 @@ _SUFFIXES = (".html", ".htm")
 # Inside a script element these would end it, open a comment, or end a line of JavaScript.
 _UNSAFE_IN_SCRIPT = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
-Report = ModelReport | FleetReport
+Report = ModelReport | FleetReport | Dashboard
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def render(report: Report) -> str:
 
     Parameters
     ----------
-    report : ModelReport or FleetReport
+    report : ModelReport, FleetReport or Dashboard
 
     Returns
     -------
@@ -61,7 +63,7 @@ def render(report: Report) -> str:
     return environment.get_template("page.html").render(
         page=page,
         words=tables.STATUS_WORDS,
-        checks=_worst_first(page.verdict.checks),
+        checks=_worst_first(page.verdict.checks) if page.verdict else [],
         figures=_figures_json(page.drawings),
         library=_script(get_plotlyjs()),
         program=_script(_source(environment, "draw.js")),
@@ -78,8 +80,10 @@ def page_of(report: Report) -> Page:
 
     Parameters
     ----------
-    report : ModelReport or FleetReport
+    report : ModelReport, FleetReport or Dashboard
     """
+    if isinstance(report, Dashboard):
+        return dashboard_page(report)
     return model_page(report) if isinstance(report, ModelReport) else fleet_page(report)
 
 
@@ -88,7 +92,7 @@ def write(report: Report, path: str | Path) -> Path:
 
     Parameters
     ----------
-    report : ModelReport or FleetReport
+    report : ModelReport, FleetReport or Dashboard
     path : str or Path
         Ends in .html or .htm. A file that is there is replaced.
 

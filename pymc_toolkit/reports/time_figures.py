@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pymc_toolkit.reports.contract import ModelReport
+from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.fleet_contract import FleetReport
 from pymc_toolkit.reports.formats import (
     count,
@@ -83,12 +84,12 @@ def actual_vs_fitted(report: ModelReport) -> Drawing:
     )
 
 
-def contributions_over_time(report: ModelReport) -> Drawing:
+def contributions_over_time(report: ModelReport | Dashboard) -> Drawing:
     """Draw what the fitted target is made of, period by period.
 
     Parameters
     ----------
-    report : ModelReport
+    report : ModelReport or Dashboard
 
     Returns
     -------
@@ -290,7 +291,7 @@ def _where(held: pd.DataFrame) -> str:
     return f"{day(held['date'].iloc[0])} to {day(held['date'].iloc[-1])}"
 
 
-def _layers(report: ModelReport) -> list[tuple[str, pd.Series, str, str]]:
+def _layers(report: ModelReport | Dashboard) -> list[tuple[str, pd.Series, str, str]]:
     """Name, values, colour and pattern of each layer, from the bottom up."""
     table = report.components
     channels = [name for name in table.columns if name in report.totals.index]
@@ -314,7 +315,7 @@ def _layers(report: ModelReport) -> list[tuple[str, pd.Series, str, str]]:
     return layers
 
 
-def _share_title(report: ModelReport) -> str:
+def _share_title(report: ModelReport | Dashboard) -> str:
     """Say how much of the fitted target media brought."""
     share, low, high = report.media_share
     # Components below zero can leave shares that are no parts of a whole.

@@ -1,0 +1,181 @@
+"""Figures of a dashboard: what media brought over time, and what adds up to the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pymc_toolkit.reports.dashboard_contract import Dashboard
+from pymc_toolkit.reports.dashboard_tables import (
+    CONTROLS,
+    MEDIA,
+    STANDING,
+    TOTAL,
+)
+from pymc_toolkit.reports.formats import (
+    day,
+    each,
+    human,
+    human_span,
+    literal,
+    percent,
+    period,
+    probability,
+    span,
+)
+from pymc_toolkit.reports.look import (
+    BAND,
+    BLUE,
+    GREYS,
+    INK,
+    MUTED,
+    VERMILION,
+    Drawing,
+    Key,
+    Panel,
+    arms,
+    band,
+    blank,
+    label_rows,
+    rows_height,
+    value_axis,
+)
+
+_COLOURS = {STANDING: GREYS[1], CONTROLS: GREYS[0], MEDIA: BLUE, TOTAL: INK}
+
+
+def media_over_time(report: Dashboard) -> Drawing:
+    """Draw what all channels brought together, period by period, with its interval.
+
+    Parameters
+    ----------
+    report : Dashboard
+
+    Returns
+    -------
+    Drawing
+    """
+    table, unit = report.media, period(report.provenance.frequency)
+    figure = blank(280, hovermode="x unified")
+    figure.add_trace(band(table["date"], table["ci_low"], table["ci_high"]))
+    figure.add_scatter(
+        x=table["date"],
+        y=table["mean"],
+        mode="lines",
+        line={"color": BLUE, "width": 2},
+        customdata=each(human_span, table, "mean", "ci_low", "ci_high"),
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    axis = value_axis(table[["mean", "ci_low", "ci_high"]], f"{report.target_name} per {unit}")
+    figure.update_layout(xaxis={"hoverformat": "%d %b %Y", "showgrid": False}, yaxis=axis)
+    best = table.iloc[int(table["mean"].to_numpy().argmax())]
+    least = table.iloc[int(table["mean"].to_numpy().argmin())]
+    ci = probability(report.ci_prob)
+    return Drawing(
+        key="media-over-time",
+        title=f"Media brought the most in the {unit} of {day(best['date'])} "
+        f"({human(best['mean'])}), and the least in that of {day(least['date'])} "
+        f"({human(least['mean'])})",
+        alt=f"Line chart of what all channels brought together to {report.target_name} per {unit}, "
+        f"with a {ci} band, from {day(table['date'].iloc[0])} to {day(table['date'].iloc[-1])}.",
+        note=f"The line is the mean and the band the {ci} interval of what all channels brought "
+        "together.",
+        panels=(Panel("", figure),),
+        legend=(Key("mean", BLUE, "line"), Key(f"{ci} interval", BAND, "area")),
+    )
+
+
+def waterfall(report: Dashboard) -> Drawing:
+    """Draw how baseline, season, controls and channels add up to the fitted target.
+
+    Parameters
+    ----------
+    report : Dashboard
+
+    Returns
+    -------
+    Drawing
+        A row a part, from the top down; each begins where the one above ends.
+    """
+    table = report.waterfall
+    names = [str(name) for name in table["part"]]
+    whole = table["kind"] == TOTAL
+    ends = table["contribution"].where(whole, table["contribution"].cumsum())
+    starts = ends - table["contribution"]
+    height = np.arange(len(table))[::-1]
+    written = each(human_span, table, "contribution", "ci_low", "ci_high")
+    figure = blank(rows_height(len(table)), bargap=0.72)
+    figure.add_bar(
+        base=starts.to_numpy(),
+        x=table["contribution"],
+        y=height,
+        orientation="h",
+        marker_color=_bar_colours(table),
+        width=0.28,
+        customdata=[[literal(name), text] for name, text in zip(names, written, strict=True)],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=ends,
+        y=height,
+        mode="markers",
+        marker={"size": 1, "color": INK},
+        error_x=arms(table, "ci_low", "contribution", "ci_high"),
+        hoverinfo="skip",
+    )
+    # A thin line from each end to the row that begins there, or to that of the sum.
+    for end, above in zip(ends[:-1], height[:-1], strict=True):
+        figure.add_scatter(
+            x=[end, end],
+            y=[above, above - 1],
+            mode="lines",
+            line={"color": MUTED, "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+        )
+    label_rows(figure, names, written)
+    reach = np.concatenate([starts, ends, starts + table["ci_low"], starts + table["ci_high"]])
+    figure.update_layout(xaxis=value_axis(reach, f"{report.target_name}, all periods"))
+    ci = probability(report.ci_prob)
+    kinds = (
+        (Key("baseline and season", GREYS[1], "area"), STANDING),
+        (Key("controls", GREYS[0], "area"), CONTROLS),
+        (Key("channel", BLUE, "area"), MEDIA),
+        (Key("together", INK, "area"), TOTAL),
+    )
+    lowers = bool((table["contribution"] < 0).any())
+    return Drawing(
+        key="waterfall",
+        title=_waterfall_title(report),
+        alt="Bars that begin where the one above ends, from the baseline to the fitted target: "
+        + "; ".join(f"{name} {text}" for name, text in zip(names, written, strict=True))
+        + ".",
+        note=f"Bars are means over all periods and regions; whiskers are the {ci} interval of each "
+        "part by itself, at its end. The means add up to the last bar.",
+        panels=(Panel("", figure),),
+        legend=(
+            *(key for key, kind in kinds if (table["kind"] == kind).any()),
+            *([Key("lowers the target", VERMILION, "area")] if lowers else []),
+        ),
+    )
+
+
+def _bar_colours(table: pd.DataFrame) -> list[str]:
+    return [
+        VERMILION if amount < 0 else _COLOURS[kind]
+        for kind, amount in zip(table["kind"], table["contribution"], strict=True)
+    ]
+
+
+def _waterfall_title(report: Dashboard) -> str:
+    """How much there was, media's share, and the channel that brought most of it."""
+    table = report.waterfall
+    total = human(float(table["contribution"].iloc[-1]))
+    share, low, high = report.media_share
+    if not 0 <= share <= 1:
+        return f"What {total} of {report.target_name} are made of"
+    first = table[table["kind"] == MEDIA].iloc[0]
+    return (
+        f"Of {total} of {report.target_name}, media brought {percent(share)} "
+        f"({span(percent(low), percent(high))}); {first['part']} the most, "
+        f"{human(first['contribution'])} ({span(human(first['ci_low']), human(first['ci_high']))})"
+    )
