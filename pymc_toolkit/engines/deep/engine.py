@@ -144,11 +144,12 @@ class DeepEngine:
         coefficient = xr.DataArray(
             average.reshape(1, *shape), {**coords, "chain": [0]}, (*SAMPLE, *dims)
         )
+        read_by = exposure / xr.DataArray(levels.media.reshape(shape[-len(dims) :]), coords, dims)
         curves = []
         for weights in fit.posterior[NETWORK_WEIGHTS].values[0]:
             learnt = restored(weights, fit.training, settings).get_parameters()
             saturated = hill_curve(
-                torch.from_numpy(exposure.transpose(..., CHANNEL).values),
+                torch.from_numpy(read_by.transpose(..., CHANNEL).values),
                 learnt["hill_half_saturation"].double(),
                 learnt["hill_slope"].double(),
             )
@@ -156,8 +157,8 @@ class DeepEngine:
             curves.append(((1 - mix) * saturated).numpy())
         found = xr.DataArray(
             np.stack(curves)[None],
-            {**exposure.coords, "chain": [0]},
-            (*SAMPLE, *exposure.transpose(..., CHANNEL).dims),
+            {**read_by.coords, "chain": [0]},
+            (*SAMPLE, *read_by.transpose(..., CHANNEL).dims),
         )
         return found * coefficient.drop_vars("chain").assign_coords(chain=[0])
 

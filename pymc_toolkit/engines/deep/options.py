@@ -21,6 +21,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "use_warm_start": False,
     "dropout": 0.0,
     "burn_in_weeks": 0,
+    "control_clip": 5.0,
     "hidden_dim": 16,
     "region_dim": 0,
     "coeff_range": 1.0,

@@ -105,7 +105,7 @@ class SimpleGlobalScaler:
                 f"Got regions whose target has a mean of zero or less, at {_where(mean <= 0)}; "
                 "expected a positive mean. Leave those regions out."
             )
-        centre, spread = _centre_and_spread(np.concatenate(controls))
+        centre, spread = centre_and_spread(np.concatenate(controls))
         volume = self.settings.media_scaling == "volume"
         self.params = SimpleScalingParams(
             torch.from_numpy(centre),
@@ -361,7 +361,7 @@ def _checked(media: Panel, controls: Panel, target: Panel) -> tuple[Array, Array
     return arrays[0], arrays[1], arrays[2]
 
 
-def _centre_and_spread(controls: Array) -> tuple[Array, Array]:
+def centre_and_spread(controls: Array) -> tuple[Array, Array]:
     """Median and quartiles of each column; mean and deviation where the quartiles coincide."""
     low, median, high = np.quantile(controls, [0.25, 0.5, 0.75], axis=0)
     deviation = controls.std(axis=0)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.engines.deep.config import DeepSettings
+from pymc_toolkit.engines.deep.scaling import centre_and_spread
 from pymc_toolkit.engines.deep.training import Panel
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO, SAMPLE
@@ -27,30 +28,33 @@ _PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Levels:
-    """What is usual in the training window, on the package's scaled data.
+    """What is usual in the training window.
 
     Parameters
     ----------
     target : ndarray of shape (region,)
-        Mean of each region's target: the networks' unit.
-    control_mean, control_sd : ndarray of shape (control,)
-        The networks read controls as distances to the mean in standard deviations.
+        Mean of each region's target, on the package's scaled data: the networks' unit.
+    media : ndarray of shape (region, channel)
+        What to divide the package's scaled media by: one, but where a channel was never on air in
+        a region. There it is what is usual in the others, since a unit of its own is not known.
+    control_centre, control_spread : ndarray of shape (control,)
+        Over all regions, in original units: a region's own values may hardly move in training, and
+        in units of that small spread what comes after it would be far off.
     """
 
     target: Array
-    control_mean: Array
-    control_sd: Array
+    media: Array
+    control_centre: Array
+    control_spread: Array
 
     @classmethod
     def of(cls, training: ModelData) -> Levels:
         """Those of a window."""
-        controls = _values(training, "controls")
-        flat = controls.reshape(-1, controls.shape[-1])
-        sd = flat.std(axis=0)
+        controls = _by_region(training.dataset["controls"])
         return cls(
-            _values(training, "target").mean(axis=1),
-            flat.mean(axis=0),
-            np.where(sd > 1e-12 * np.abs(flat).max(axis=0, initial=0), sd, 1.0),
+            _by_region(training.scaled("target")).mean(axis=1),
+            _units(training),
+            *centre_and_spread(controls.reshape(-1, controls.shape[-1])),
         )
 
 
@@ -72,13 +76,16 @@ def panel_of(data: ModelData, levels: Levels, settings: DeepSettings, training: 
     Panel
         With a target of zero where none is known.
     """
-    controls = (_values(data, "controls") - levels.control_mean) / levels.control_sd
-    target = np.nan_to_num(_values(data, "target")) / levels.target[:, None]
+    controls = _by_region(data.dataset["controls"]) - levels.control_centre
+    controls = controls / levels.control_spread
+    if settings.control_clip is not None:
+        controls = controls.clip(-settings.control_clip, settings.control_clip)
+    target = np.nan_to_num(_by_region(data.scaled("target"))) / levels.target[:, None]
     # The last turning point of the baseline is one spacing before the end of training.
     spacing, knots = settings.baseline_knot_weeks, settings.baseline_knots
     start = knots * spacing - (training - spacing) if knots else 0
     return Panel(
-        _tensor(_values(data, "media")),
+        _tensor(_by_region(data.scaled("media")) / levels.media[:, None]),
         _tensor(controls),
         torch.arange(len(target)),
         _tensor(target),
@@ -126,13 +133,24 @@ def components_of(
     return xr.Dataset(parts, coords={"chain": [0], "draw": range(members), **coords})
 
 
-def _values(data: ModelData, variable: str) -> Array:
-    """A variable on the package's scaled data, of shape (region, period, ...)."""
-    scaled = data.scaled(variable)
-    if not data.is_panel:
-        scaled = scaled.expand_dims(GEO)
-    values: Array = scaled.transpose(GEO, DATE, ...).values
-    return values
+def _units(training: ModelData) -> Array:
+    """What to divide scaled media by, of shape (region, channel)."""
+    highest = _by_region(training.dataset["media"]).max(axis=1)
+    units = np.ones_like(highest)
+    seen = highest > 0
+    usual = highest.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    # A channel that was never on air anywhere keeps the package's unit.
+    fill = ~seen & (usual > 0)
+    scale = training.scale("media")
+    scales = scale.values if training.is_panel else scale.values[None]
+    return np.where(fill, usual / scales, units)
+
+
+def _by_region(values: xr.DataArray) -> Array:
+    """A variable as an array of shape (region, period, ...), of one region where it has none."""
+    by_region = values if GEO in values.dims else values.expand_dims(GEO)
+    found: Array = by_region.transpose(GEO, DATE, ...).values
+    return found
 
 
 def _tensor(values: Array) -> Tensor:

@@ -56,8 +56,9 @@ def read(
     Returns
     -------
     xarray.Dataset
-        One chain with a draw a network, on the package's scaled data. Amplitudes and the intercept
-        of a panel are relative to its regions' levels, which differ.
+        One chain with a draw a network, on the package's scaled data. Of a panel, amplitudes, the
+        intercept and effects of controls (by their usual spread) are relative to its regions'
+        levels, which differ.
     """
     found = [_readable(network, spec) for network in networks]
     # A single series' own unit is that of its target.
@@ -71,7 +72,9 @@ def read(
     own = level * (baseline if data.is_panel else baseline[:, 0])
     variables["intercept"] = ((*SAMPLE, *([GEO] if data.is_panel else [])), own[None])
     if data.controls:
-        effect = level * values.pop("controls") / levels.control_sd
+        effect = values.pop("controls")
+        if not data.is_panel:
+            effect = effect * level * data.scale("controls").values / levels.control_spread
         variables["gamma_control"] = ((*SAMPLE, CONTROL), effect[None])
     for name, drawn in values.items():
         dims = (CHANNEL, EFFECT) if name == DAG_ADJACENCY else (CHANNEL,)

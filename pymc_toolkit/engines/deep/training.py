@@ -231,7 +231,7 @@ class Training:
             loss = self.objective(self.ensemble, misfit, outputs)
             loss.sum().backward()
             for network in self.ensemble.networks:
-                clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+                clip_grad_norm_(network.parameters(), self.settings.gradient_clip, foreach=True)
             self.optimizer.step()
             losses.append(loss.detach())
             misfits.append(misfit.detach())
@@ -332,7 +332,9 @@ def optimizer_and_scheduler(
         One network, or several.
     settings : DeepSettings
     """
-    optimizer = torch.optim.Adam(ensemble.parameters(), settings.learning_rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(
+        ensemble.parameters(), settings.learning_rate, betas=(0.9, 0.99), foreach=True
+    )
     rising, epochs = settings.rate_warmup_epochs, all_epochs(settings)
 
     def share(epoch: int) -> float:
