@@ -87,6 +87,9 @@ class DeepSettings:
         What the penalty is multiplied with when cycles do not shrink.
     notears_threshold : float
         Weakest edge that is kept after training.
+    dag_fit_weight : float
+        Price of what the graph does not explain of the channels' own exposure; with 0 it is learnt
+        through the target alone. See :meth:`DeepCausalMMM.get_dag_fit_loss`.
     media_share_prior : float, optional
         Share of the target that media are pulled towards. Nothing pulls them unless it is given.
     media_share_weight : float
@@ -191,6 +194,7 @@ class DeepSettings:
     notears_dual_update_every: int = 100
     notears_dual_factor: float = 10.0
     notears_threshold: float = 0.3
+    dag_fit_weight: float = 0.0
     media_share_prior: float | None = None
     media_share_weight: float = 1.0
     adstock_lags: int = 8
