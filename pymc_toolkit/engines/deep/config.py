@@ -82,7 +82,7 @@ class DeepSettings:
     notears_rho_init, notears_alpha_init, notears_rho_max : float
         The augmented Lagrangian's penalty and dual at the start, and the largest penalty.
     notears_warmup_epochs, notears_dual_update_every : int
-        Epochs before cycles have a price, and between updates of the dual.
+        Epochs before cycles have a price, a third of all at most, and between updates of the dual.
     notears_dual_factor : float
         What the penalty is multiplied with when cycles do not shrink.
     notears_threshold : float

@@ -22,6 +22,11 @@ def all_epochs(settings: DeepSettings) -> int:
     return warm_start(settings) + settings.n_epochs
 
 
+def dear_cycles(settings: DeepSettings) -> int:
+    """Epochs before cycles have a price; so few that there is time to drive them out."""
+    return min(settings.notears_warmup_epochs, all_epochs(settings) // 3)
+
+
 def optimizer_and_scheduler(
     ensemble: torch.nn.Module, settings: DeepSettings
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:

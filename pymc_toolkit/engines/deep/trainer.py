@@ -376,9 +376,8 @@ class ModelTrainer:
 def _start_from_data(network: DeepCausalMMM, panel: Panel, unseen: int) -> None:
     """Starting values from the weeks that are neither padding nor to be predicted."""
     weeks = slice(-int(panel.start_week), panel.target.shape[1] - unseen)
-    media, controls, target = (
-        values[:, weeks] for values in (panel.media, panel.controls, panel.target)
-    )
+    parts = panel.media, panel.controls, panel.target
+    media, controls, target = (values[:, weeks] for values in parts)
     network.initialize_baseline(target)
     network.initialize_hill_from_data(media)
     network.initialize_stable_coefficients_from_data(media, controls, target)
@@ -397,5 +396,4 @@ def _fit(squares: float, target: Tensor, weights: Tensor) -> tuple[float, float]
     """Root mean square and explained share of the target, from the mean squared error."""
     seen = target[weights > 0].double()
     around = float((seen - seen.mean()).square().mean())
-    tiny = torch.finfo(target.dtype).eps
-    return squares**0.5, 1 - squares / max(around, tiny)
+    return squares**0.5, 1 - squares / max(around, torch.finfo(target.dtype).eps)

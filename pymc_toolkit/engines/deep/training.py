@@ -21,7 +21,12 @@ from torch.nn.utils import clip_grad_norm_
 from pymc_toolkit.engines.deep.config import DeepSettings
 from pymc_toolkit.engines.deep.dag import is_acyclic
 from pymc_toolkit.engines.deep.ensemble import Ensemble, Outputs
-from pymc_toolkit.engines.deep.schedule import all_epochs, optimizer_and_scheduler, warm_start
+from pymc_toolkit.engines.deep.schedule import (
+    all_epochs,
+    dear_cycles,
+    optimizer_and_scheduler,
+    warm_start,
+)
 from pymc_toolkit.exceptions import ConvergenceWarning, TrainingError, warn_user
 
 # Largest measure of cycles of a graph that may be kept.
@@ -150,10 +155,7 @@ class Training:
             If a loss is no longer a finite number.
         """
         while not self._finished():
-            # Dropout draws from torch's own generator; the caller's is left as it is.
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
-                self._one_epoch()
+            self._one_epoch()
             if progress:
                 progress(self.epoch, self.history)
         if self._best is not None:
@@ -199,7 +201,7 @@ class Training:
     def _one_epoch(self) -> None:
         if self._with_cycles:
             for network in self.ensemble.networks:
-                network.notears_active.fill_(self.epoch >= self.settings.notears_warmup_epochs)
+                network.notears_active.fill_(self.epoch >= dear_cycles(self.settings))
         losses = self.train_once(stable=self.epoch < warm_start(self.settings))
         for known, values in zip(self._by_epoch, losses, strict=True):
             known.append(values)
@@ -232,28 +234,10 @@ class Training:
             If a loss is not a finite number.
         """
         self.ensemble.train()
-        found = []
-        for chosen in self._batches():
-            panel, weights = self.panel, self.weights
-            if chosen is not None:
-                panel, weights = panel.rows(chosen), weights[:, chosen]
-            self.optimizer.zero_grad()
-            outputs = self.ensemble(
-                panel.media,
-                panel.controls,
-                panel.regions,
-                start_week=panel.start_week,
-                stable=stable,
-            )
-            misfit = weighted_loss(outputs["predictions"], panel.target, weights, self.settings)
-            loss = self.objective(self.ensemble, misfit, outputs)
-            loss.sum().backward()
-            for network in self.ensemble.networks:
-                clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
-            self.optimizer.step()
-            squares = mean_squares(outputs["predictions"].detach(), panel.target, weights)
-            found.append(torch.stack([loss.detach(), misfit.detach(), squares]))
-        losses = torch.stack(found).mean(0)
+        # Dropout draws from torch's own generator; the caller's is left as it is.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+            losses = torch.stack([self._step(chosen, stable) for chosen in self._batches()]).mean(0)
         if not torch.isfinite(losses).all():
             raise TrainingError(
                 f"Got a loss that is not finite in epoch {self.epoch + 1}; expected it to fall. "
@@ -261,6 +245,28 @@ class Training:
                 "values in the data."
             )
         return losses[0].tolist(), losses[1].tolist(), losses[2].tolist()
+
+    def _step(self, chosen: Tensor | None, stable: bool) -> Tensor:
+        """One step on some rows, or all: loss, misfit and squares before it, by member."""
+        panel, weights = self.panel, self.weights
+        if chosen is not None:
+            panel, weights = panel.rows(chosen), weights[:, chosen]
+        self.optimizer.zero_grad()
+        outputs = self.ensemble(
+            panel.media,
+            panel.controls,
+            panel.regions,
+            start_week=panel.start_week,
+            stable=stable,
+        )
+        misfit = weighted_loss(outputs["predictions"], panel.target, weights, self.settings)
+        loss = self.objective(self.ensemble, misfit, outputs)
+        loss.sum().backward()
+        for network in self.ensemble.networks:
+            clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+        self.optimizer.step()
+        squares = mean_squares(outputs["predictions"].detach(), panel.target, weights)
+        return torch.stack([loss.detach(), misfit.detach(), squares])
 
     def _batches(self) -> Iterator[Tensor | None]:
         """Rows of each batch; None for all of them, as they are."""
@@ -295,7 +301,7 @@ class Training:
 
     def _update_duals(self) -> None:
         settings = self.settings
-        since = self.epoch - settings.notears_warmup_epochs
+        since = self.epoch - dear_cycles(settings)
         if self._with_cycles and since > 0 and since % settings.notears_dual_update_every == 0:
             factor = settings.notears_dual_factor
             found = [network.notears_update_duals(factor) for network in self.ensemble.networks]
