@@ -186,9 +186,9 @@ class ChannelGraphMethods(nn.Module):
         exposure that comes in bursts is, whatever the units. With normal own parts only
         directions can be told that meet in a common effect. Both directions of the others
         fit as well, and the price of cycles then tends to close both: a weight of 10 with ten times
-        the ``notears_lambda1``, and a ``notears_dual_factor`` of 3, keep more of them. A cause that is no channel, such as a season,
-        looks like edges between those that share it. Shares of voice add up to one and so look
-        like causes of each other: scale media by volume.
+        the ``notears_lambda1``, and a ``notears_dual_factor`` of 3, keep more of them. A cause that
+        is no channel, such as a season, looks like edges between those that share it. Shares of
+        voice add up to one and so look like causes of each other: scale media by volume.
 
         Parameters
         ----------
