@@ -25,6 +25,7 @@ with deep_extra():
         SimpleGlobalScaler,
         SimpleScalingParams,
     )
+    from pymc_toolkit.engines.deep.trainer import ModelTrainer
     from pymc_toolkit.engines.deep.windows import pad_weeks, temporal_split
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "EdgeToNode",
     "GlobalScaler",
     "InferenceManager",
+    "ModelTrainer",
     "NodeToEdge",
     "ResponseCurveFit",
     "ResponseCurveFitter",

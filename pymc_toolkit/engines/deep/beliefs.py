@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from pymc_toolkit.engines.deep.ensemble import Ensemble, Outputs
+from pymc_toolkit.engines.deep.losses import Objective
 from pymc_toolkit.engines.deep.network import DeepCausalMMM
-from pymc_toolkit.engines.deep.training import Objective
 
 type Anchors = dict[str, Tensor]
 

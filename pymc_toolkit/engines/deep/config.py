@@ -82,11 +82,14 @@ class DeepSettings:
     notears_rho_init, notears_alpha_init, notears_rho_max : float
         The augmented Lagrangian's penalty and dual at the start, and the largest penalty.
     notears_warmup_epochs, notears_dual_update_every : int
-        Epochs before cycles have a price, and between updates of the dual.
+        Epochs before cycles have a price, a third of all at most, and between updates of the dual.
     notears_dual_factor : float
         What the penalty is multiplied with when cycles do not shrink.
     notears_threshold : float
         Weakest edge that is kept after training.
+    dag_fit_weight : float
+        Price of what the graph does not explain of the channels' own exposure; with 0 it is learnt
+        through the target alone. See :meth:`DeepCausalMMM.get_dag_fit_loss`.
     media_share_prior : float, optional
         Share of the target that media are pulled towards. Nothing pulls them unless it is given.
     media_share_weight : float
@@ -197,6 +200,7 @@ class DeepSettings:
     notears_dual_update_every: int = 100
     notears_dual_factor: float = 10.0
     notears_threshold: float = 0.3
+    dag_fit_weight: float = 0.0
     media_share_prior: float | None = None
     media_share_weight: float = 1.0
     adstock_lags: int = 8

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from pymc_toolkit.exceptions import DataError, SpecificationError
@@ -45,6 +46,23 @@ def acyclicity(weights: Tensor) -> Tensor:
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise DataError(f"Got W of shape {tuple(weights.shape)}; expected a square matrix.")
     return torch.linalg.matrix_exp(weights * weights).trace() - weights.shape[0]
+
+
+def is_acyclic(weights: Tensor) -> bool:
+    """Whether no two channels reach each other, and none itself, along weights that are not zero.
+
+    Parameters
+    ----------
+    weights : Tensor of shape (cause, effect)
+
+    Examples
+    --------
+    >>> is_acyclic(torch.ones(3, 3).triu(1)), is_acyclic(torch.ones(3, 3).triu())
+    (True, False)
+    """
+    edges = weights.detach().cpu().numpy() != 0
+    parts, _ = connected_components(edges, connection="strong")
+    return bool(parts == len(edges) and not edges.diagonal().any())
 
 
 def edge_price(probability: Tensor, possible: Tensor) -> Tensor:

@@ -381,7 +381,7 @@ class InferenceManager:
         )[3]
         first = window.lead if remove_padding else 0
         by_week = {
-            name: values[:, first:] for name, values in outputs.items() if name != "dag_matrix"
+            name: values[:, first:] for name, values in outputs.items() if name[:4] != "dag_"
         }
         return by_week, window.R
 

@@ -72,7 +72,8 @@ class MediaMethods(ChannelGraphMethods):
         -------
         Tensor of the same shape
         dict of str to Tensor
-            ``adstocked_media``, ``media_hill`` and, if the graph acts, ``media_dag``.
+            ``adstocked_media``, ``media_hill``, if the graph acts ``media_dag``, and
+            ``dag_fit_loss``, a scalar, if it has to explain exposure.
 
         Raises
         ------
@@ -86,6 +87,8 @@ class MediaMethods(ChannelGraphMethods):
         adstocked = self.adstock(media)
         saturated = self.hill(adstocked)
         stages = {"adstocked_media": adstocked, "media_hill": saturated}
+        if self._fits_exposure:
+            stages["dag_fit_loss"] = self.get_dag_fit_loss(media)
         if self.interaction_weight is None:
             return saturated, stages
         stages["media_dag"] = self.dag_interaction(saturated)

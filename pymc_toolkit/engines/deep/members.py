@@ -17,9 +17,10 @@ from pymc_toolkit.engines.deep.beliefs import (
 )
 from pymc_toolkit.engines.deep.config import DeepSettings
 from pymc_toolkit.engines.deep.ensemble import Ensemble
+from pymc_toolkit.engines.deep.losses import cycles
 from pymc_toolkit.engines.deep.network import DeepCausalMMM
 from pymc_toolkit.engines.deep.options import DeepOptions
-from pymc_toolkit.engines.deep.training import History, Panel, Training, cycles
+from pymc_toolkit.engines.deep.training import History, Panel, Training
 
 NewNetwork = Callable[[], DeepCausalMMM]
 # The twin has to be trained on more than it predicts.

@@ -1,4 +1,4 @@
-"""What a network pays for beside its errors: size and change of coefficients, and media's share."""
+"""What a network pays for beside its errors: its graph, its coefficients, and media's share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class PenaltyMethods(nn.Module):
         ----------
         outputs : Mapping, optional
             Of a forward pass. With it the coefficients of every week count, their changes from
-            week to week, and media's share; without, the stable coefficients only.
+            week to week, media's share, and what the graph does not explain of exposure; without,
+            the stable coefficients only.
 
         Returns
         -------
@@ -43,7 +44,8 @@ class PenaltyMethods(nn.Module):
         Raises
         ------
         SpecificationError
-            If ``media_share_prior`` is set and there are no outputs to take the share from.
+            If ``media_share_prior`` or ``dag_fit_weight`` is set and there are no outputs to take
+            the share or the fit from.
         """
         settings = self.settings
         loss = self.get_dag_loss() + self.get_sparsity_loss() + self._generator_loss()
@@ -56,14 +58,20 @@ class PenaltyMethods(nn.Module):
             loss = loss + settings.l1_weight * controls.abs().mean()
         loss = loss + settings.l1_weight * media.abs().mean()
         loss = loss + settings.coeff_l2_weight * media.square().mean()
-        if settings.media_share_prior is None:
-            return loss
+        if self._fits_exposure:
+            loss = loss + self._asked("dag_fit_weight", outputs)["dag_fit_loss"]
+        if settings.media_share_prior is not None:
+            loss = loss + self.get_media_share_loss(self._asked("media_share_prior", outputs))
+        return loss
+
+    def _asked(self, setting: str, outputs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Outputs, which a setting needs."""
         if outputs is None:
             raise SpecificationError(
-                f"Got media_share_prior={settings.media_share_prior} and no outputs; expected the "
-                "outputs of a forward pass, since the share is theirs. Pass them."
+                f"Got {setting}={getattr(self.settings, setting)} and no outputs; expected the "
+                "outputs of a forward pass, since it is a price of them. Pass them."
             )
-        return loss + self.get_media_share_loss(outputs)
+        return outputs
 
     def get_media_share(self, outputs: Mapping[str, Any]) -> Tensor:
         """Media's share of what a forward pass predicted, after the burn-in.

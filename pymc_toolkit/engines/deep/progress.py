@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pymc_toolkit.engines.deep.config import DeepSettings
-from pymc_toolkit.engines.deep.training import History, all_epochs
+from pymc_toolkit.engines.deep.schedule import all_epochs
+from pymc_toolkit.engines.deep.training import History
 
 
 @contextmanager

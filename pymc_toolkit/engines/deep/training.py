@@ -9,29 +9,35 @@ package steps its schedule on the holdout and keeps the last epoch.)
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pymc_toolkit.engines.deep.config import DeepSettings
-from pymc_toolkit.engines.deep.ensemble import Ensemble, Outputs
-from pymc_toolkit.exceptions import TrainingError
+from pymc_toolkit.engines.deep.dag import is_acyclic
+from pymc_toolkit.engines.deep.ensemble import Ensemble
+from pymc_toolkit.engines.deep.losses import Objective, cycles, mean_squares, weighted_loss
+from pymc_toolkit.engines.deep.schedule import (
+    all_epochs,
+    dear_cycles,
+    optimizer_and_scheduler,
+    warm_start,
+)
+from pymc_toolkit.exceptions import ConvergenceWarning, TrainingError, warn_user
 
-# Cycles below it leave a graph without any once weak edges are cut.
+# Largest measure of cycles of a graph that may be kept.
 ACYCLIC = 1e-3
-# Epochs beyond those asked for in which cycles may still be driven out, as a multiple of them.
-_PATIENCE_WITH_CYCLES = 1.0
-_SMALLEST_RATE = 0.02
-
-# Loss of each member, from the ensemble, the misfit of each and the outputs of the forward pass.
-Objective = Callable[[Ensemble, Tensor, Outputs], Tensor]
+# It does not bound longer cycles: edges of 0.3 in a circle of three come to 4e-4. So the graph that
+# is left once weak edges are cut is looked at as well; none is left uncut, whatever the threshold.
+_WEAKEST_EDGE = 0.05
+# Epochs beyond those asked for in which cycles may still be driven out: as many again, and at least
+# so many.
+_FEWEST_WITH_CYCLES = 500
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class History:
     ----------
     losses, misfits : list of list of float
         By epoch and member: what was minimised, and the part of it that is about the target.
+    squares : list of list of float
+        Mean squared errors, by epoch and member, of weighted observations.
     validation : dict of int to float
         Error of the twin on the weeks that it was not trained on, by epoch.
     duals : list of dict
@@ -84,6 +92,7 @@ class History:
 
     losses: list[list[float]] = field(default_factory=list)
     misfits: list[list[float]] = field(default_factory=list)
+    squares: list[list[float]] = field(default_factory=list)
     validation: dict[int, float] = field(default_factory=dict)
     duals: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = -1
@@ -148,13 +157,18 @@ class Training:
             If a loss is no longer a finite number.
         """
         while not self._finished():
-            # Dropout draws from torch's own generator; the caller's is left as it is.
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
-                self._one_epoch()
+            self._one_epoch()
             if progress:
                 progress(self.epoch, self.history)
         self.ensemble.load_state_dict(self._best or self._average.state_dict())
+        if not self._acyclic:
+            warn_user(
+                f"Got a channel graph with cycles after {self.epoch} epochs (h = "
+                f"{cycles(self.ensemble):.1e}); expected h below {ACYCLIC:g}, and none among edges "
+                "of at least notears_threshold. Train for more epochs, or raise "
+                "notears_dual_factor or notears_lambda1.",
+                ConvergenceWarning,
+            )
         self.ensemble.eval()
         return self.history
 
@@ -180,7 +194,8 @@ class Training:
         """
         self.ensemble.load_state_dict(state["ensemble"])
         self._averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # The optimiser would go on in the very tensors that it is given.
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"])
         self.history, self.epoch = History(**copy.deepcopy(state["history"])), state["epoch"]
@@ -189,10 +204,10 @@ class Training:
     def _one_epoch(self) -> None:
         if self._with_cycles:
             for network in self.ensemble.networks:
-                network.notears_active.fill_(self.epoch >= self.settings.notears_warmup_epochs)
+                network.notears_active.fill_(self.epoch >= dear_cycles(self.settings))
         losses = self.train_once(stable=self.epoch < warm_start(self.settings))
-        self.history.losses.append(losses[0])
-        self.history.misfits.append(losses[1])
+        for known, values in zip(self._by_epoch, losses, strict=True):
+            known.append(values)
         self.scheduler.step()
         self.epoch += 1
         self._averaged.update_parameters(self.ensemble)
@@ -200,7 +215,11 @@ class Training:
         if self.validation_weeks and self.epoch > warm_start(self.settings):
             self._validate()
 
-    def train_once(self, stable: bool = False) -> tuple[list[float], list[float]]:
+    @property
+    def _by_epoch(self) -> tuple[list[list[float]], ...]:
+        return self.history.losses, self.history.misfits, self.history.squares
+
+    def train_once(self, stable: bool = False) -> tuple[list[float], list[float], list[float]]:
         """One pass over the regions.
 
         Parameters
@@ -210,39 +229,48 @@ class Training:
 
         Returns
         -------
-        losses, misfits : list of float
-            By member, averaged over batches.
+        losses, misfits, squares : list of float
+            By member, as in :class:`History`, averaged over batches.
+
+        Raises
+        ------
+        TrainingError
+            If a loss is not a finite number.
         """
         self.ensemble.train()
-        losses, misfits = [], []
-        for chosen in self._batches():
-            panel, weights = self.panel, self.weights
-            if chosen is not None:
-                panel, weights = panel.rows(chosen), weights[:, chosen]
-            self.optimizer.zero_grad()
-            outputs = self.ensemble(
-                panel.media,
-                panel.controls,
-                panel.regions,
-                start_week=panel.start_week,
-                stable=stable,
-            )
-            misfit = weighted_loss(outputs["predictions"], panel.target, weights, self.settings)
-            loss = self.objective(self.ensemble, misfit, outputs)
-            loss.sum().backward()
-            for network in self.ensemble.networks:
-                clip_grad_norm_(network.parameters(), self.settings.gradient_clip, foreach=True)
-            self.optimizer.step()
-            losses.append(loss.detach())
-            misfits.append(misfit.detach())
-        found = [torch.stack(values).mean(0) for values in (losses, misfits)]
-        if not torch.isfinite(found[0]).all():
+        # Dropout draws from torch's own generator; the caller's is left as it is.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+            losses = torch.stack([self._step(chosen, stable) for chosen in self._batches()]).mean(0)
+        if not torch.isfinite(losses).all():
             raise TrainingError(
                 f"Got a loss that is not finite in epoch {self.epoch + 1}; expected it to fall. "
                 f"Try a learning_rate below {self.settings.learning_rate:g}, and look for extreme "
                 "values in the data."
             )
-        return found[0].tolist(), found[1].tolist()
+        return losses[0].tolist(), losses[1].tolist(), losses[2].tolist()
+
+    def _step(self, chosen: Tensor | None, stable: bool) -> Tensor:
+        """One step on some rows, or all: loss, misfit and squares before it, by member."""
+        panel, weights = self.panel, self.weights
+        if chosen is not None:
+            panel, weights = panel.rows(chosen), weights[:, chosen]
+        self.optimizer.zero_grad()
+        outputs = self.ensemble(
+            panel.media,
+            panel.controls,
+            panel.regions,
+            start_week=panel.start_week,
+            stable=stable,
+        )
+        misfit = weighted_loss(outputs["predictions"], panel.target, weights, self.settings)
+        loss = self.objective(self.ensemble, misfit, outputs)
+        loss.sum().backward()
+        for network in self.ensemble.networks:
+            clip_grad_norm_(network.parameters(), self.settings.gradient_clip, foreach=True)
+        self.optimizer.step()
+        squares = mean_squares(outputs["predictions"].detach(), panel.target, weights)
+        return torch.stack([loss.detach(), misfit.detach(), squares])
 
     def _batches(self) -> Iterator[Tensor | None]:
         """Rows of each batch; None for all of them, as they are."""
@@ -264,11 +292,15 @@ class Training:
     @property
     def _acyclic(self) -> bool:
         """Whether no member has cycles to speak of; it may not stop, or be kept, before."""
-        return not self._with_cycles or cycles(self._average) < ACYCLIC
+        if not self._with_cycles:
+            return True
+        weakest = max(self.settings.notears_threshold, _WEAKEST_EDGE)
+        graphs = [network.threshold_dag(weakest) for network in self._average.networks]
+        return cycles(self._average) < ACYCLIC and all(map(is_acyclic, graphs))
 
     def _finished(self) -> bool:
         settings, epochs = self.settings, all_epochs(self.settings)
-        if self.epoch >= epochs * (1 + _PATIENCE_WITH_CYCLES):
+        if self.epoch >= epochs + max(epochs, _FEWEST_WITH_CYCLES):
             return True
         kept = self._best is not None or not self.validation_weeks
         if self.epoch >= epochs:
@@ -278,7 +310,7 @@ class Training:
 
     def _update_duals(self) -> None:
         settings = self.settings
-        since = self.epoch - settings.notears_warmup_epochs
+        since = self.epoch - dear_cycles(settings)
         if self._with_cycles and since > 0 and since % settings.notears_dual_update_every == 0:
             factor = settings.notears_dual_factor
             found = [network.notears_update_duals(factor) for network in self.ensemble.networks]
@@ -297,7 +329,9 @@ class Training:
         )[0]
         weeks = slice(-self.validation_weeks, None)
         error = (predicted - panel.target)[:, weeks].abs().sum()
-        relative = float(error / panel.target[:, weeks].abs().sum())
+        # A target that is zero in all of those weeks still has a best epoch.
+        size = panel.target[:, weeks].abs().sum().clamp_min(torch.finfo(error.dtype).eps)
+        relative = float(error / size)
         known = self.history.validation
         # A graph with cycles is not kept, however well it predicts.
         settled = last or self.epoch >= warm_start(self.settings) + self.settings.min_epochs
@@ -309,86 +343,3 @@ class Training:
             self.history.best_epoch = self.epoch
             self._best = copy.deepcopy(self._average.state_dict())
         known[self.epoch] = relative
-
-
-def warm_start(settings: DeepSettings) -> int:
-    """Epochs with stable coefficients alone."""
-    return settings.warm_start_epochs if settings.use_warm_start else 0
-
-
-def all_epochs(settings: DeepSettings) -> int:
-    """Epochs of the warm start and after it."""
-    return warm_start(settings) + settings.n_epochs
-
-
-def optimizer_and_scheduler(
-    ensemble: torch.nn.Module, settings: DeepSettings
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """Adam, and a rate that rises for some epochs and then falls along a cosine.
-
-    Parameters
-    ----------
-    ensemble : torch.nn.Module
-        One network, or several.
-    settings : DeepSettings
-    """
-    optimizer = torch.optim.Adam(
-        ensemble.parameters(), settings.learning_rate, betas=(0.9, 0.99), foreach=True
-    )
-    rising, epochs = settings.rate_warmup_epochs, all_epochs(settings)
-
-    def share(epoch: int) -> float:
-        if epoch < rising:
-            return (epoch + 1) / rising
-        place = min(1.0, (epoch - rising) / max(1, epochs - rising))
-        return _SMALLEST_RATE + (1 - _SMALLEST_RATE) * 0.5 * (1 + math.cos(math.pi * place))
-
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
-
-
-def weighted_loss(
-    predictions: Tensor, target: Tensor, weights: Tensor, settings: DeepSettings
-) -> Tensor:
-    """Mean Huber loss (or half squared error) of each member.
-
-    Parameters
-    ----------
-    predictions : Tensor of shape (member, region, week)
-    target : Tensor of shape (region, week)
-    weights : Tensor of shape (member, region, week)
-    settings : DeepSettings
-
-    Returns
-    -------
-    Tensor of shape (member,)
-    """
-    target = target.expand_as(predictions)
-    if settings.use_huber_loss:
-        losses = functional.huber_loss(
-            predictions, target, reduction="none", delta=settings.huber_delta
-        )
-    else:
-        losses = 0.5 * functional.mse_loss(predictions, target, reduction="none")
-    return (losses * weights).sum((1, 2)) / weights.sum((1, 2))
-
-
-def penalised(ensemble: Ensemble, misfit: Tensor, outputs: Outputs) -> Tensor:
-    """The misfit and the price of the graph, of coefficients and of media's share, by member.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    misfit : Tensor of shape (member,)
-    outputs : dict of str to Tensor
-
-    Returns
-    -------
-    Tensor of shape (member,)
-    """
-    return misfit + ensemble.penalties(outputs)
-
-
-def cycles(ensemble: Ensemble) -> float:
-    """The largest measure of cycles h over the members' graphs."""
-    networks = ensemble.networks
-    return max(float(network.h_acyclicity(network.dag_matrix.detach())) for network in networks)
