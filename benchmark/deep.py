@@ -2,7 +2,7 @@
 
     python -m venv peer && peer/bin/pip install deepcausalmmm "numpy<2"
     python benchmark/deep.py --data MMM_Data.csv --peer-python peer/bin/python
-    python benchmark/deep.py --data MMM_Data.csv --sides pymc_toolkit --members 1 --epochs 200
+    python benchmark/deep.py --data MMM_Data.csv --sides pymc_toolkit --members 1 --our-epochs 50
 
 The table is the one that DeepCausalMMM publishes with its examples: regions (dmacode), weeks
 (weekid), 13 series of impressions, 7 controls, visits. Regions that lack weeks are left out on both
@@ -96,7 +96,7 @@ def main() -> None:
     options = read()
     panel = read_panel(options.data)
     if options.worker:
-        options.worker.write_text(json.dumps(fit_ours(panel, options.epochs, options.members)))
+        options.worker.write_text(json.dumps(fit_ours(panel, options.our_epochs, options.members)))
         return
     with TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
@@ -111,9 +111,10 @@ def read() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="the peer's example table")
     parser.add_argument("--peer-python", type=Path, help="interpreter that has the peer")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
-    parser.add_argument("--epochs", type=int, default=1500)
+    parser.add_argument("--epochs", type=int, default=1500, help="of the peer")
+    parser.add_argument("--our-epochs", type=int, default=200, help="the engine's default: 200")
     parser.add_argument("--threads", type=int, default=1, help="of each side")
-    parser.add_argument("--members", type=int, default=5, help="networks of our ensemble")
+    parser.add_argument("--members", type=int, default=12, help="networks of our ensemble")
     parser.add_argument("--folder", type=Path, help="to keep answers in")
     parser.add_argument(_WORKER, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -167,7 +168,7 @@ def commands(
 ) -> list[str]:
     """How a side is started."""
     if side == OURS:
-        members = ["--members", str(options.members)]
+        members = ["--members", str(options.members), "--our-epochs", str(options.our_epochs)]
         return [
             sys.executable,
             __file__,
@@ -216,6 +217,9 @@ def fit_ours(panel: Panel, epochs: int, members: int) -> dict[str, Any]:
         panel.controls,
         geo_column=REGION,
         engine="deep",
+        time_varying_intercept=True,
+        yearly_seasonality=2,
+        lag_max=8,
         engine_options={"n_epochs": epochs, "members": members},
         random_seed=42,
     )
@@ -231,7 +235,8 @@ def fit_ours(panel: Panel, epochs: int, members: int) -> dict[str, Any]:
         **{name: rows[name].to_numpy().reshape(shape).tolist() for name in PREDICTED},
         "training_seconds": seconds,
         "training_cpu_seconds": cpu,
-        "epochs": (epochs + WARM_START) * members,
+        # Of one network; the twin that chooses the epoch is one more than the members.
+        "epochs": epochs * (members + 1),
         "memory_before_mib": before,
         "memory_peak_mib": peak_mib(),
         "versions": {name: version(name) for name in ("torch", "numpy")},
@@ -296,7 +301,7 @@ def report(panel: Panel, answers: Mapping[str, dict[str, Any]], options: argpars
     lines = [
         f"{len(panel.target)} regions, the last {HELD_OUT} of {panel.target.shape[1]} weeks held "
         f"out; {len(panel.left_out)} regions that lack weeks left out: "
-        f"{', '.join(map(str, panel.left_out))}. {options.epochs:,} epochs, threads a "
+        f"{', '.join(map(str, panel.left_out))}. Epochs: {options.epochs:,} of the peer's, {options.our_epochs} of ours; threads a "
         f"side: {options.threads}, networks of our ensemble: {options.members}. "
         f"{os.cpu_count()} cores, Python {platform.python_version()}.",
         *(f"{side}: {versions(answer)}." for side, answer in answers.items()),

@@ -272,13 +272,13 @@ def test_cycles_that_stay_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_circle_of_three_is_a_cycle_however_small_h_is() -> None:
     done = training(members=1, unseen=0, dag_mode="notears")
-    model = done.ensemble.networks[0]
+    model = done._average.networks[0]
     circle = torch.full((3, 3), 1e-9)
     for i in range(3):
         circle[i, (i + 1) % 3] = 0.31
     with torch.no_grad():
         model.adj_logits.copy_(torch.logit(circle, eps=1e-12))
-    assert cycles(done.ensemble) < 1e-3
+    assert cycles(done._average) < 1e-3
     assert not done._acyclic
     with torch.no_grad():
         model.adj_logits[2, 0] = -9.0

@@ -42,7 +42,9 @@ def leftovers(
         ``y_sigma`` and ``level_drift`` (member, region), ``y_shared_sigma`` and
         ``level_shared_drift`` (member,), which are zero for a single region.
     """
-    errors = panel.target.double().numpy() - predictions
+    # Around the ensemble's mean: how far its members are apart is in their own draws already.
+    middle = panel.target.double().numpy() - predictions.mean(axis=0)
+    errors = np.broadcast_to(middle, predictions.shape)
     periods = errors.shape[-1]
     own, shared = _apart(errors)
     # As many degrees of freedom as numbers that follow each region; at most half of the periods.

@@ -14,8 +14,6 @@ from pymc_toolkit.model_spec import ModelSpec, whole_number
 # Where the engine's defaults are not those of the network's own interface. Penalties are off, since
 # beliefs about every parameter take their place (see beliefs.py).
 _DEFAULTS: Mapping[str, Any] = {
-    "n_epochs": 200,
-    "min_epochs": 100,
     "learning_rate": 0.02,
     "huber_delta": 0.1,
     "use_warm_start": False,
@@ -37,6 +35,9 @@ _DEFAULTS: Mapping[str, Any] = {
     "notears_dual_update_every": 10,
     "notears_dual_factor": 3.0,
 }
+# Epochs of a panel and of a single series, whose epochs cost little and teach little; and the part of
+# them after which the twin may choose one, since steps are too long before.
+_EPOCHS, _EPOCHS_OF_ONE, _LAST_PART = 200, 600, 0.85
 # What media are expected to bring together, of a target of one, each at half of its saturation.
 _MEDIA_SHARE = 0.3
 # Set by the specification or the data, and so not by options.
@@ -68,7 +69,7 @@ class DeepOptions:
     """
 
     settings: DeepSettings
-    members: int = 8
+    members: int = 12
     block_periods: int = 8
     device: str = "cpu"
 
@@ -101,7 +102,10 @@ class DeepOptions:
         _check_names(given)
         n_channels = len(data.channels)
         defaults = {**_DEFAULTS, "media_coefficient": min(0.4, 2 * _MEDIA_SHARE / n_channels)}
-        chosen = {**defaults, **given}
+        epochs = _EPOCHS if data.is_panel else _EPOCHS_OF_ONE
+        chosen = {"n_epochs": epochs, **defaults, **given}
+        if "min_epochs" not in chosen and isinstance(chosen["n_epochs"], int):
+            chosen["min_epochs"] = int(_LAST_PART * chosen["n_epochs"])
         spacing = chosen.get("baseline_knot_weeks", 6)
         settings = DeepSettings.from_config(
             {
