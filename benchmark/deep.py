@@ -301,7 +301,8 @@ def report(panel: Panel, answers: Mapping[str, dict[str, Any]], options: argpars
     lines = [
         f"{len(panel.target)} regions, the last {HELD_OUT} of {panel.target.shape[1]} weeks held "
         f"out; {len(panel.left_out)} regions that lack weeks left out: "
-        f"{', '.join(map(str, panel.left_out))}. Epochs: {options.epochs:,} of the peer's, {options.our_epochs} of ours; threads a "
+        f"{', '.join(map(str, panel.left_out))}. Epochs: {options.epochs:,} of the peer's, "
+        f"{options.our_epochs:,} of ours; threads a "
         f"side: {options.threads}, networks of our ensemble: {options.members}. "
         f"{os.cpu_count()} cores, Python {platform.python_version()}.",
         *(f"{side}: {versions(answer)}." for side, answer in answers.items()),

@@ -35,8 +35,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "notears_dual_update_every": 10,
     "notears_dual_factor": 3.0,
 }
-# Epochs of a panel and of a single series, whose epochs cost little and teach little; and the part of
-# them after which the twin may choose one, since steps are too long before.
+# Epochs of a panel and of a single series, whose epochs cost little and teach little; and the part
+# of them after which the twin may choose one, since steps are too long before.
 _EPOCHS, _EPOCHS_OF_ONE, _LAST_PART = 200, 600, 0.85
 # What media are expected to bring together, of a target of one, each at half of its saturation.
 _MEDIA_SHARE = 0.3
