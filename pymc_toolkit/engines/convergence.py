@@ -93,6 +93,15 @@ class Convergence:
         return "largest R-hat", self.r_hat, R_HAT_LIMIT
 
     @property
+    def figures(self) -> dict[str, float]:
+        """What the sampler said about itself, for a table."""
+        return {
+            "divergences": self.divergences,
+            "max_tree_depth": self.max_tree_depth,
+            "draws": self.draws,
+        }
+
+    @property
     def sentence(self) -> str:
         """What to say of it to a reader of a report."""
         lead = {
@@ -175,6 +184,16 @@ class TrainingEnd(Convergence):
     def measure(self) -> tuple[str, float, float]:
         """Members that did not train, of which there should be none."""
         return "members that did not train", float(self.divergences), 0.0
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What training was, for a table."""
+        return {
+            "networks": self.draws,
+            "epochs": self.epochs,
+            "kept_epoch": self.best_epoch,
+            "networks_that_did_not_train": self.divergences,
+        }
 
     @property
     def sentence(self) -> str:

@@ -32,7 +32,7 @@ from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import CHANNEL, DATE, FITTED, GEO
-from pymc_toolkit.reports.contract import ModelReport, Provenance
+from pymc_toolkit.reports.contract import MediaSharePull, ModelReport, Provenance
 from pymc_toolkit.reports.formats import count
 from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.reports.region_contract import RegionReport
@@ -96,14 +96,11 @@ def model_report(
         observed=observed_spend(fit),
         priors=prior_against_posterior(fit),
         diagnostics=diagnostics.by_variable(),
-        sampler={
-            "divergences": diagnostics.divergences,
-            "max_tree_depth": diagnostics.max_tree_depth,
-            "draws": diagnostics.draws,
-        },
+        sampler=diagnostics.figures,
         multiplier=media_effectiveness(fit),
         provenance=provenance(fit, data),
         experiments=_experiments(fit, without_tests, costs),
+        pull=_pull(fit),
         graph=_graph(fit, data, components, returns, costs),
         regions=region_reports([member]),
     )
@@ -127,6 +124,18 @@ def region_reports(members: Sequence[Member]) -> dict[str, RegionReport]:
 def _where(data: ModelData) -> str:
     """Where the figures are from, if there is more than one region."""
     return f" in {count(data.dataset.sizes[GEO], 'region')}" if data.is_panel else ""
+
+
+def _pull(fit: Fit) -> MediaSharePull | None:
+    stats = fit.sample_stats
+    if "media_share_prior" not in stats:
+        return None
+    return MediaSharePull(
+        prior=float(stats["media_share_prior"]),
+        weight=float(stats["media_share_weight"]),
+        share=float(stats["media_share"].mean()),
+        without=float(stats["media_share_without_prior"].mean()),
+    )
 
 
 def _experiments(

@@ -60,6 +60,24 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class MediaSharePull:
+    """A prior on the share of the target that media brought, and what it did.
+
+    Parameters
+    ----------
+    prior, weight : float
+        The share, and the price of the squared distance to it.
+    share, without : float
+        Mean share in training, with the prior and for the same fit without it.
+    """
+
+    prior: float
+    weight: float
+    share: float
+    without: float
+
+
+@dataclass(frozen=True)
 class ModelReport:
     """Everything a report on one fitted model shows.
 
@@ -105,13 +123,16 @@ class ModelReport:
     diagnostics : pandas.DataFrame
         Index variable; worst ``r_hat``, smallest ``ess_bulk`` and ``ess_tail`` over coordinates.
     sampler : Mapping of str to float
-        ``divergences, max_tree_depth, draws`` (kept, over all chains).
+        What the engine said of the fit: of a sampler ``divergences, max_tree_depth, draws`` (kept,
+        over all chains), of a training its networks and epochs.
     multiplier : pandas.DataFrame or None
         Media effectiveness over time: ``date, mean, ci_low, ci_high``; None if constant.
     provenance : Provenance
     experiments : pandas.DataFrame or None
         One row an experiment, as :func:`pymc_toolkit.analysis.uplift.uplift_table` gives it; None
         for a model without any.
+    pull : MediaSharePull or None
+        How far a prior on media's share moved the answer; None without one.
     graph : GraphReport or None
         How channels drive each other; None for a model without a channel graph.
     regions : Mapping of str to RegionReport
@@ -142,5 +163,6 @@ class ModelReport:
     multiplier: pd.DataFrame | None
     provenance: Provenance
     experiments: pd.DataFrame | None = None
+    pull: MediaSharePull | None = None
     graph: GraphReport | None = None
     regions: Mapping[str, RegionReport] = field(default_factory=dict)

@@ -181,7 +181,7 @@ def sampler(report: ModelReport) -> Table | None:
         [name.replace("_", " ").capitalize(), _whole(float(value))]
         for name, value in report.sampler.items()
     ]
-    return Table("Sampler", ("", "Value"), rows)
+    return Table("How it was fitted", ("", "Value"), rows)
 
 
 def _joined(report: ModelReport, paid: bool) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.deep.beliefs import draw
+from pymc_toolkit.engines.deep.config import DeepSettings
+from pymc_toolkit.engines.deep.ensemble import Outputs
 from pymc_toolkit.engines.deep.layers import hill_curve
 from pymc_toolkit.engines.deep.members import Trained, started, train_members
 from pymc_toolkit.engines.deep.noise import as_variables, leftovers, observed
@@ -89,22 +92,32 @@ class DeepEngine:
         levels = Levels.of(data)
         panel = panel_of(data, levels, options.settings, data.n_periods)
         with progress_bar(options.settings, progressbar) as progress, _cores(cores):
-            trained = train_members(
-                lambda: new_network(data, options.settings),
-                panel,
-                options,
-                sampling.random_seed,
-                progress,
-            )
+            trained, *free = [
+                train_members(
+                    partial(new_network, data, chosen.settings),
+                    panel,
+                    chosen,
+                    sampling.random_seed,
+                    progress,
+                )
+                for chosen in (options, options.without_share_prior())
+                if chosen
+            ]
         posterior = read(trained.networks, data, spec, levels)
         outputs = run(posterior, data, options.settings, panel)
         predicted, baseline = (outputs[n].double().numpy() for n in ("predictions", "baseline"))
         left = leftovers(predicted, baseline, panel, options.settings)
         posterior = posterior.assign(as_variables(left, levels.target, data.is_panel))
+        stats = _sample_stats(trained)
+        if free:
+            # How far the answer moves without the pull is part of the answer.
+            without = run(read(free[0].networks, data, spec, levels), data, options.settings, panel)
+            size = levels.target * data.scale("target").values.reshape(-1)
+            stats = stats.assign(_pull(options.settings, size, outputs, without))
         arrays = data.to_arrays()
         groups = {
             "posterior": posterior,
-            "sample_stats": _sample_stats(trained),
+            "sample_stats": stats,
             "observed_data": arrays[["target"]].rename(target="y"),
             "constant_data": arrays.drop_vars("target"),
         }
@@ -252,6 +265,28 @@ def _sample_stats(trained: Trained) -> xr.Dataset:
         },
         {"chain": [0], "draw": range(misfits.shape[1]), "checked_epoch": checked},
     )
+
+
+def _pull(
+    settings: DeepSettings, size: Array, outputs: Outputs, without: Outputs
+) -> dict[str, Any]:
+    """The prior on media's share, and each member's share in training with and without it.
+
+    Regions count by ``size``, the mean of their target in original units.
+    """
+
+    def shares(given: Outputs) -> Array:
+        level = torch.from_numpy(size)[:, None]
+        media = (given["contributions"].sum(-1) * level).sum((1, 2))
+        found: Array = (media / (given["predictions"] * level).sum((1, 2))).numpy()
+        return found
+
+    return {
+        "media_share_prior": settings.media_share_prior,
+        "media_share_weight": settings.media_share_weight,
+        "media_share": (SAMPLE, shares(outputs)[None]),
+        "media_share_without_prior": (SAMPLE, shares(without)[None]),
+    }
 
 
 class _cores:  # noqa: N801 - read as a with statement

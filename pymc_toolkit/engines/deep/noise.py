@@ -79,14 +79,17 @@ def as_variables(found: Mapping[str, Array], level: Array, panel: bool) -> dict[
     -------
     dict of str to xarray.Variable
         Those of single regions with dims chain, draw and geo; the shared ones, of a panel alone,
-        are relative to the regions' levels.
+        are relative to the regions' levels. Without the drift of a level that does not move.
     """
-    by_region = {name: np.maximum(found[name], _LEAST) * level for name in (SIGMA, DRIFT)}
+    # A level that does not move, and what single series do not share, are no parameters.
+    moving = (DRIFT,) if found[DRIFT].any() else ()
+    shared = (SHARED_SIGMA, *((SHARED_DRIFT,) if moving else ()))
+    by_region = {name: np.maximum(found[name], _LEAST) * level for name in (SIGMA, *moving)}
     if not panel:
         return {name: xr.Variable(SAMPLE, values[None, :, 0]) for name, values in by_region.items()}
     return {
         **{name: xr.Variable((*SAMPLE, GEO), values[None]) for name, values in by_region.items()},
-        **{name: xr.Variable(SAMPLE, found[name][None]) for name in (SHARED_SIGMA, SHARED_DRIFT)},
+        **{name: xr.Variable(SAMPLE, found[name][None]) for name in shared},
     }
 
 

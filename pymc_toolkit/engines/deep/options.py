@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pymc_toolkit.engines.deep.config import DeepSettings
@@ -127,6 +127,12 @@ class DeepOptions:
             raise SpecificationError(
                 f"Got device={self.device!r}; expected a name such as 'cpu' or 'cuda'."
             )
+
+    def without_share_prior(self) -> DeepOptions | None:
+        """The same choices without a prior on media's share; None where there is none."""
+        if self.settings.media_share_prior is None:
+            return None
+        return replace(self, settings=replace(self.settings, media_share_prior=None))
 
     def to_dict(self) -> dict[str, Any]:
         """The choices as plain values."""

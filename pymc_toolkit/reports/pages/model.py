@@ -49,7 +49,7 @@ def model_page(report: ModelReport) -> Page:
             "contributions",
             "Contributions",
             f"What brought {report.target_name}?",
-            (figure("over-time"), figure("totals")),
+            (figure("over-time"), figure("totals"), _pull(report)),
         ),
         Section(
             "returns",
@@ -125,3 +125,15 @@ def _graph_blocks(
         Note(check.sentence) if check.status is not Status.PASS else None,
         Note(graph_tables.on_variances(report.graph.varsortability)),
     ]
+
+
+def _pull(report: ModelReport) -> Note | None:
+    """Say that media's share was pulled, and how far the answer moves without it."""
+    if report.pull is None:
+        return None
+    pull = report.pull
+    return Note(
+        f"Media's share was pulled towards {pull.prior:.0%}, which somebody chose (weight "
+        f"{pull.weight:g}): it is {pull.share:.0%} in training with that, and {pull.without:.0%} "
+        "in the same fit without it."
+    )
