@@ -14,7 +14,7 @@ from pymc_toolkit.columns import (
     shown_rows,
     without_categories,
 )
-from pymc_toolkit.exceptions import DataError
+from pymc_toolkit.exceptions import DataError, SpecificationError
 
 
 def parse_dates(column: pd.Series) -> pd.Series:
@@ -184,6 +184,26 @@ def season_length(frequency: str) -> int:
     (52, 12, 364)
     """
     return {"D": 364, "MS": 12}.get(frequency, 52)
+
+
+def check_seasonality(harmonics: int | None, frequency: str) -> None:
+    """Refuse more waves of a year than its periods can tell apart.
+
+    Parameters
+    ----------
+    harmonics : int, optional
+    frequency : str
+
+    Raises
+    ------
+    SpecificationError
+    """
+    most = season_length(frequency) // 2
+    if harmonics and harmonics > most:
+        raise SpecificationError(
+            f"Got yearly_seasonality={harmonics}; expected at most {most}, half of the periods in "
+            f"a year ({frequency})."
+        )
 
 
 def period_name(frequency: str) -> str:

@@ -22,12 +22,10 @@ from pymc_toolkit.columns import (
     shown_rows,
     without_categories,
 )
-from pymc_toolkit.dates import season_length
 from pymc_toolkit.exceptions import (
     ColumnError,
     DataError,
     DataWarning,
-    SpecificationError,
     warn_user,
 )
 
@@ -335,26 +333,6 @@ def check_length(n_periods: int, lag_max: int) -> None:
         raise DataError(
             f"Got {n_periods} periods; expected at least {needed} (lag_max={lag_max}, plus "
             f"{_PERIODS_BEYOND_LAG}). Use a longer history or a smaller lag_max."
-        )
-
-
-def check_seasonality(harmonics: int | None, frequency: str) -> None:
-    """Refuse more waves of a year than its periods can tell apart.
-
-    Parameters
-    ----------
-    harmonics : int, optional
-    frequency : str
-
-    Raises
-    ------
-    SpecificationError
-    """
-    most = season_length(frequency) // 2
-    if harmonics and harmonics > most:
-        raise SpecificationError(
-            f"Got yearly_seasonality={harmonics}; expected at most {most}, half of the periods in "
-            f"a year ({frequency})."
         )
 
 

@@ -40,6 +40,23 @@ class RidgeByRegion:
     """A linear model by region; see :class:`pymc_toolkit.engines.base.Engine`."""
 
     name = NAME
+    packages = ("scikit-learn", "numpy")
+    named_priors = False
+
+    def advise(self, data: ModelData, spec: ModelSpec) -> None:
+        """Nothing to warn of."""
+
+    def recipe(self, data: ModelData, spec: ModelSpec) -> dict[str, Any]:
+        """Nothing that is not in the specification."""
+        return {}
+
+    def plan(self, data: ModelData, spec: ModelSpec, sampling: Sampling) -> dict[str, Any]:
+        """One regression a region."""
+        return {"regressions": 1}
+
+    def describe(self, data: ModelData, spec: ModelSpec, sampling: Sampling) -> str:
+        """The same in words."""
+        return "a ridge regression by region"
 
     def check(self, data: ModelData, spec: ModelSpec) -> None:
         """Everything can be fitted."""

@@ -23,6 +23,7 @@ FULL = ModelSpec(
     time_varying_intercept=True,
     yearly_seasonality=3,
     trend=5,
+    engine_options={"members": 2},
     prior_overrides={
         "saturation_beta": {
             "dist": "HalfNormal",
@@ -44,6 +45,7 @@ OTHERS = {
     "uplift_tests": (UpliftTest("tv", "2024-01-01", "2024-01-28", effect=1.0, sigma=1.0),),
     "channel_dag": ChannelDag(required=[("tv", "search")], order=["tv", ("search", "display")]),
     "prior_overrides": {},
+    "engine_options": {"members": 3},
 }
 
 

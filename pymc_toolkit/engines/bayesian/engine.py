@@ -12,6 +12,7 @@ import xarray as xr
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.channel_graph.candidates import candidate_edges
 from pymc_toolkit.components.uplift_tests import UpliftTest
+from pymc_toolkit.dates import check_seasonality
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.bayesian.compiled import compiled_model
 from pymc_toolkit.engines.bayesian.dag import (
@@ -52,7 +53,7 @@ from pymc_toolkit.priors import (
     to_upstream,
 )
 from pymc_toolkit.uplift_windows import check_uplift_tests
-from pymc_toolkit.validation import check_length, check_seasonality
+from pymc_toolkit.validation import check_length
 
 # Enough for the tails of a distribution that is matched at its 5% and 95% quantiles.
 _DRAWS_FOR_PRIOR = 4000

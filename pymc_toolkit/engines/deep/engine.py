@@ -12,6 +12,7 @@ import xarray as xr
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.uplift_tests import UpliftTest
+from pymc_toolkit.dates import check_seasonality
 from pymc_toolkit.engines.base import Fit, Unit
 from pymc_toolkit.engines.deep.beliefs import draw
 from pymc_toolkit.engines.deep.config import DeepSettings
@@ -28,7 +29,7 @@ from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, GEO, NETWORK_WEIGHTS, SAMPLE
 from pymc_toolkit.priors import component_parameters
-from pymc_toolkit.validation import check_length, check_seasonality
+from pymc_toolkit.validation import check_length
 
 _SATURATIONS = ("michaelis_menten", "hill")
 # Standard deviation of errors before the data, relative to the level: middle, spread of its log.
