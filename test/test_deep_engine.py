@@ -74,7 +74,7 @@ def panel_model(table: pd.DataFrame = PANEL.data, **given: Any) -> PymcModel:
 
 def weights_of(model: PymcModel) -> np.ndarray:
     """Every number that was learnt, a row a member."""
-    found: np.ndarray = model.idata["posterior"]["network_weights"].values[0]
+    found: np.ndarray = model._fitted().posterior["network_weights"].values[0]
     return found
 
 
@@ -142,7 +142,7 @@ def test_what_comes_later_does_not_change_the_past(model: PymcModel) -> None:
 
 
 def test_same_seed_same_networks_whatever_ran_before(model: PymcModel) -> None:
-    given = {"yearly_seasonality": 1, "time_varying_intercept": True}
+    given: dict[str, Any] = {"yearly_seasonality": 1, "time_varying_intercept": True}
     torch.manual_seed(11)
     torch.rand(7)
     again = client_model(**given).fit(progressbar=False)
@@ -315,13 +315,13 @@ def test_slopes_stay_at_one_or_are_learnt(model: PymcModel) -> None:
         slopes.append(np.array([net.get_parameters()["hill_slope"].numpy() for net in networks]))
     np.testing.assert_array_equal(slopes[0], 1)
     assert (slopes[1].std(axis=0) > 0).all()
-    np.testing.assert_allclose(fits[1].idata["posterior"]["saturation_slope"].values[0], slopes[1])
+    np.testing.assert_allclose(fits[1]._fitted().posterior["saturation_slope"].values[0], slopes[1])
 
 
 def test_a_graph_of_channels_has_no_cycles() -> None:
     graph = {"enable_dag": True, "dag_mode": "notears"}
     fitted = client_model(options=graph).fit(progressbar=False)
-    edges = fitted.idata["posterior"]["dag_adjacency"]
+    edges = fitted._fitted().posterior["dag_adjacency"]
     assert edges.dims == ("chain", "draw", "channel", "effect")
     for weights in edges.values[0]:
         assert np.diag(weights) == pytest.approx(0)
@@ -371,4 +371,4 @@ def test_one_simulation_is_recovered_and_one_forecast_judged(tmp_path: Path) -> 
     path = production.generate_report(tmp_path / "report.html")
     page = path.read_text(encoding="utf-8")
     assert production[0].convergence.sentence in page
-    assert FIRST in page
+    assert "members 3, epochs 20" in page
