@@ -38,8 +38,6 @@ OURS = "pymc_toolkit"
 SIDES = (OURS, PEER)
 REGION, WEEK, TARGET = "dmacode", "weekid", "target_visits"
 HELD_OUT, YEAR, FIRST_MONDAY = 13, 52, "2020-01-06"
-# What both sides train for before their epochs are counted.
-WARM_START = 50
 PREDICTED = ("mean", "ci_low", "ci_high")
 _WORKER = "--worker"
 COSTS = {

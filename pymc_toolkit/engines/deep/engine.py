@@ -174,7 +174,7 @@ class DeepEngine:
             {**read_by.coords, "chain": [0]},
             (*SAMPLE, *read_by.transpose(..., CHANNEL).dims),
         )
-        return found * coefficient.drop_vars("chain").assign_coords(chain=[0])
+        return found * coefficient
 
     def uplift_effects(self, fit: Fit, tests: Sequence[UpliftTest]) -> list[Array]:
         """None: a specification with experiments is refused."""
