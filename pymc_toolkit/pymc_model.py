@@ -180,7 +180,10 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
         seed = _fresh_seed() if random_seed is None else random_seed
         self._sampling = Sampling(random_seed=seed)
         self.random_seed = self._sampling.random_seed
-        self.spec = _with_priors(spec, model_priors or {}, self.config)
+        if model_priors:
+            spec = _with_priors(spec, model_priors, self.config)
+            self._engine.check(self.config.model_data, spec)
+        self.spec = spec
         self._engine.advise(self.config.model_data, self.spec)
         self.refresh_history: list[RefreshRecord] = []
         self._fit: Fit | None = None

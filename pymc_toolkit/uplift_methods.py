@@ -103,9 +103,11 @@ class UpliftMethods(ABC):
             overrides = {**self.spec.prior_overrides, **learnt}
             self.spec = replace(self.spec, prior_overrides=overrides)
         else:
+            spec = replace(self.spec, uplift_tests=everything)
+            self._engine.check(data, spec)
             if self._fit is not None and not self.spec.uplift_tests:
                 self._fit_without_tests = self._fit
-            self.spec = replace(self.spec, uplift_tests=everything)
+            self.spec = spec
         # It answers for another model now.
         self._fit = None
         return self

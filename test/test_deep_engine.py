@@ -17,11 +17,13 @@ from pymc_extras.prior import Prior
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.engines.base import sum_components
 from pymc_toolkit.engines.convergence import CYCLES_LIMIT, TrainingEnd
-from pymc_toolkit.engines.deep.engine import DeepEngine
+from pymc_toolkit.engines.deep.engine import DeepEngine, _sample_stats
+from pymc_toolkit.engines.deep.members import Trained
 from pymc_toolkit.engines.deep.noise import observed
 from pymc_toolkit.engines.deep.options import DeepOptions
 from pymc_toolkit.engines.deep.series import Levels, panel_of
 from pymc_toolkit.engines.deep.states import restored
+from pymc_toolkit.engines.deep.training import History
 from pymc_toolkit.exceptions import DataError, SpecificationError
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.simulate import simulate_client
@@ -277,7 +279,17 @@ def test_shared_errors_do_not_average_out(regions: PymcModel) -> None:
 )
 def test_what_networks_do_not_have_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecificationError, match=message):
-        client_model(**given).fit(progressbar=False)
+        client_model(**given)
+
+
+@pytest.mark.parametrize(("best", "learnt"), [(1, [True, False]), (-1, [False, True])])
+def test_a_member_has_learnt_by_the_epoch_that_is_kept(best: int, learnt: list[bool]) -> None:
+    # Of a twin and two members: misfit before each of four epochs.
+    misfits = [[9.0, 1.0, 1.0], [9.0, 0.5, 2.0], [9.0, 0.8, 0.9], [9.0, 3.0, 0.4]]
+    history = History(misfits=misfits, best_epoch=best)
+    stats = _sample_stats(Trained([], history, first=1, cycles=[0.0, 0.0]))
+    assert stats["diverging"].values.tolist() == [[int(not each) for each in learnt]]
+    assert int(stats["best_epoch"]) == (best if best > 0 else len(misfits))
 
 
 def test_experiments_and_upstream_credit_are_refused(model: PymcModel) -> None:
@@ -285,7 +297,7 @@ def test_experiments_and_upstream_credit_are_refused(model: PymcModel) -> None:
     start, end = weeks.iloc[20], weeks.iloc[23] + pd.Timedelta(days=6)
     test = UpliftTest(FIRST, f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}", effect=100.0, sigma=10.0)
     with pytest.raises(SpecificationError, match="Got uplift_tests .*engine='bayesian'"):
-        client_model().add_uplift_tests(test).fit(progressbar=False)
+        client_model().add_uplift_tests(test)
     with pytest.raises(SpecificationError, match="engine='bayesian'"):
         client_model().add_uplift_tests(test, kind="prior")
     with pytest.raises(SpecificationError, match="engine='bayesian'|graph"):

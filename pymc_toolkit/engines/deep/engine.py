@@ -256,13 +256,17 @@ def _sample_stats(trained: Trained) -> xr.Dataset:
     history = trained.history
     checked = sorted(history.validation)
     misfits = np.array(history.misfits)[:, trained.first :]
+    epochs = len(misfits)
+    kept = history.best_epoch if history.best_epoch > 0 else epochs
+    # A misfit is measured before its epoch's steps: the kept epoch's is the next one's, if any.
+    learnt = misfits[min(kept, epochs - 1)] < misfits[0]
     return xr.Dataset(
         {
-            "diverging": (SAMPLE, (misfits[-1] >= misfits[0]).astype(int)[None]),
+            "diverging": (SAMPLE, (~learnt).astype(int)[None]),
             "cycles": (SAMPLE, np.array(trained.cycles)[None]),
             "misfit": (("epoch", *SAMPLE), misfits[:, None]),
             "validation_error": ("checked_epoch", [history.validation[e] for e in checked]),
-            "best_epoch": history.best_epoch if history.best_epoch > 0 else len(misfits),
+            "best_epoch": kept,
         },
         {"chain": [0], "draw": range(misfits.shape[1]), "checked_epoch": checked},
     )
