@@ -12,13 +12,13 @@ from fits import fake_fit, small_config, small_subject
 from report_examples import BEST, NASTY, QUOTED, example_report
 
 from pymc_toolkit.analysis.contributions import by_period, totals
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.names import DAG_ADJACENCY, SAMPLE
 from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.dashboard_tables import (
     edge_table,
     media_by_period,
-    over_all_regions,
     waterfall_parts,
 )
 
@@ -68,7 +68,7 @@ def example_adjacency(links: tuple[tuple[str, str, float], ...] = LINKS) -> xr.D
 
 def example_dashboard(**changes: Any) -> Dashboard:
     """Make the dashboard of a panel of three regions and seven channels."""
-    components = over_all_regions(example_components())
+    components = over_regions(example_components())
     earned = totals(components)
     report = Dashboard(
         title="What the model says of the panel",

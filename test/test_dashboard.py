@@ -21,6 +21,7 @@ from fits import small_subject
 from report_examples import BEST, NASTY
 
 from pymc_toolkit.analysis.contributions import decomposition
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.names import SAMPLE
 from pymc_toolkit.reports.assemble_dashboard import ADJACENCY_FILE, dashboard, write_dashboard
@@ -31,7 +32,6 @@ from pymc_toolkit.reports.dashboard_tables import (
     edge_table,
     media_by_period,
     order_is_given,
-    over_all_regions,
     strongest_edges,
     waterfall_parts,
 )
@@ -53,39 +53,33 @@ def added_up(components: xr.Dataset) -> xr.DataArray:
 class TestRegions:
     def test_parts_still_add_up_when_regions_are_summed(self) -> None:
         panel = example_components()
-        whole = over_all_regions(panel)
+        whole = over_regions(panel)
         assert "geo" not in whole.dims
         xr.testing.assert_allclose(added_up(whole), whole["fitted"])
         xr.testing.assert_allclose(whole["fitted"], panel["fitted"].sum("geo"))
 
-    def test_what_all_regions_share_counts_once_for_each(self) -> None:
-        panel = example_components()
-        shared = panel.assign(seasonality=panel["seasonality"].isel(geo=0, drop=True))
-        whole = over_all_regions(shared)
-        xr.testing.assert_allclose(added_up(whole), whole["fitted"])
-
     def test_one_series_stays_as_it_is(self) -> None:
         series = example_components().isel(geo=0, drop=True)
-        xr.testing.assert_identical(over_all_regions(series), series)
+        xr.testing.assert_identical(over_regions(series), series)
 
 
 class TestTables:
     def test_a_waterfall_adds_up_to_the_fitted_target(self) -> None:
-        components = over_all_regions(example_components())
+        components = over_regions(example_components())
         table = waterfall_parts(components)
         *parts, whole = table["contribution"]
         assert sum(parts) == pytest.approx(whole)
         assert whole == pytest.approx(float(components["fitted"].sum("date").mean()))
 
     def test_intervals_are_those_of_a_sum_over_all_periods(self) -> None:
-        components = over_all_regions(example_components())
+        components = over_regions(example_components())
         row = waterfall_parts(components, ci_prob=0.8).set_index("part").loc["tv"]
         sums = components["channels"].sel(channel="tv").to_numpy().sum(axis=2).ravel()
         low, high = np.quantile(sums, [0.1, 0.9])
         assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high))
 
     def test_parts_come_in_the_order_of_reading(self) -> None:
-        table = waterfall_parts(over_all_regions(example_components()))
+        table = waterfall_parts(over_regions(example_components()))
         kinds = table["kind"].to_list()
         assert kinds == ["standing", "standing", "controls", *["media"] * 7, "total"]
         amounts = table.loc[table["kind"] == "media", "contribution"]
@@ -93,21 +87,21 @@ class TestTables:
         assert table["part"].to_list()[:3] == ["baseline", "seasonality", "2 controls"]
 
     def test_a_season_that_sums_to_rounding_is_zero(self) -> None:
-        table = waterfall_parts(over_all_regions(example_components())).set_index("part")
+        table = waterfall_parts(over_regions(example_components())).set_index("part")
         assert table.loc["seasonality", ["contribution", "ci_low", "ci_high"]].to_list() == [0] * 3
 
     def test_a_model_without_season_and_controls(self) -> None:
-        components = over_all_regions(example_components())[["baseline", "channels", "fitted"]]
+        components = over_regions(example_components())[["baseline", "channels", "fitted"]]
         assert "seasonality" not in waterfall_parts(components)["part"].to_list()
         bare = components.assign_coords(control=np.array([], dtype=str))
         assert "controls" not in waterfall_parts(bare)["kind"].to_list()
 
     def test_one_control_keeps_its_name(self) -> None:
-        components = over_all_regions(example_components()).isel(control=[1])
+        components = over_regions(example_components()).isel(control=[1])
         assert waterfall_parts(components)["part"].iloc[2] == "events"
 
     def test_media_by_period_is_the_interval_of_the_sum_over_channels(self) -> None:
-        components = over_all_regions(example_components())
+        components = over_regions(example_components())
         table = media_by_period(components, ci_prob=0.5)
         draws = components["channels"].to_numpy().sum(axis=-1).reshape(-1, len(table))
         np.testing.assert_allclose(table["mean"], draws.mean(axis=0))

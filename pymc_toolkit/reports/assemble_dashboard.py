@@ -9,6 +9,7 @@ import pandas as pd
 from pymc_toolkit.analysis.contributions import by_period, decomposition, totals
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise
 from pymc_toolkit.analysis.response import observed_spend, response_curves
+from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.names import CHANNEL, DAG_ADJACENCY, DATE, FITTED, GEO
@@ -18,7 +19,6 @@ from pymc_toolkit.reports.dashboard_tables import (
     adjacency_matrix,
     edge_table,
     media_by_period,
-    over_all_regions,
     waterfall_parts,
 )
 from pymc_toolkit.reports.formats import count
@@ -95,7 +95,7 @@ def dashboard(subject: Subject, most_edges: int = 20, weakest: float = 0.05) -> 
     fit, config = subject.fit, subject.config
     if fit is None:
         raise NotFittedError("The model has not been fitted; call fit() first.")
-    components = over_all_regions(decomposition(fit))
+    components = over_regions(decomposition(fit))
     earned = totals(components)
     share = summarise(components["channels"].sum((DATE, CHANNEL)) / components[FITTED].sum(DATE))
     media_share = (float(share["mean"]), float(share["ci_low"]), float(share["ci_high"]))

@@ -34,9 +34,9 @@ from pymc_toolkit.reports.look import (
     Key,
     Panel,
     arms,
-    band,
     blank,
     label_rows,
+    mean_over_time,
     rows_height,
     value_axis,
 )
@@ -57,15 +57,7 @@ def media_over_time(report: Dashboard) -> Drawing:
     """
     table, unit = report.media, period(report.provenance.frequency)
     figure = blank(280, hovermode="x unified")
-    figure.add_trace(band(table["date"], table["ci_low"], table["ci_high"]))
-    figure.add_scatter(
-        x=table["date"],
-        y=table["mean"],
-        mode="lines",
-        line={"color": BLUE, "width": 2},
-        customdata=each(human_span, table, "mean", "ci_low", "ci_high"),
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    mean_over_time(figure, table, human_span)
     axis = value_axis(table[["mean", "ci_low", "ci_high"]], f"{report.target_name} per {unit}")
     figure.update_layout(xaxis={"hoverformat": "%d %b %Y", "showgrid": False}, yaxis=axis)
     best = table.iloc[int(table["mean"].to_numpy().argmax())]

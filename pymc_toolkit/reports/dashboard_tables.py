@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise, to_frame
-from pymc_toolkit.names import CHANNEL, CONTROL, DATE, EFFECT, FITTED, GEO
+from pymc_toolkit.names import CHANNEL, CONTROL, DATE, EFFECT, FITTED
 from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.formats import each, probability, ratio_span
 from pymc_toolkit.reports.tables import Table
@@ -17,26 +17,6 @@ _STANDING = ("baseline", "trend", "seasonality")
 # Of a sum over all periods and regions, in single precision.
 _ROUNDING = 1e-7
 _EDGE_COLUMNS = ["cause", "effect", "weight", "ci_low", "ci_high"]
-
-
-def over_all_regions(components: xr.Dataset) -> xr.Dataset:
-    """Components of a panel, summed over its regions.
-
-    Parameters
-    ----------
-    components : xarray.Dataset
-        As :meth:`pymc_toolkit.PymcModel.contributions` gives it. A component without dim geo is the
-        same in every region, and counts as often.
-
-    Returns
-    -------
-    xarray.Dataset
-        Without dim geo; the same where there was none.
-    """
-    if GEO not in components.dims:
-        return components
-    regions = components.sizes[GEO]
-    return components.map(lambda part: part.sum(GEO) if GEO in part.dims else part * regions)
 
 
 def waterfall_parts(components: xr.Dataset, ci_prob: float = CI_PROB) -> pd.DataFrame:

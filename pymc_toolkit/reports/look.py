@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pymc_toolkit.reports.formats import literal, shorten, tick
+from pymc_toolkit.reports.formats import each, literal, shorten, tick
 
 # Okabe and Ito's palette, told apart by readers with any common colour blindness.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -271,6 +271,28 @@ def band(x: Any, low: Any, high: Any, **style: Any) -> go.Scatter:
         line={"width": 0},
         hoverinfo="skip",
         **{"fill": "toself", "fillcolor": BAND, **style},
+    )
+
+
+def mean_over_time(figure: go.Figure, table: pd.DataFrame, write: Callable[..., str]) -> None:
+    """Draw a mean and its interval over time.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+    table : pandas.DataFrame
+        ``date, mean, ci_low, ci_high``.
+    write : callable
+        Writes the three numbers of a date, for a reader who points at it.
+    """
+    figure.add_trace(band(table["date"], table["ci_low"], table["ci_high"]))
+    figure.add_scatter(
+        x=table["date"],
+        y=table["mean"],
+        mode="lines",
+        line={"color": BLUE, "width": 2},
+        customdata=each(write, table, "mean", "ci_low", "ci_high"),
+        hovertemplate="%{customdata}<extra></extra>",
     )
 
 

@@ -36,6 +36,7 @@ from pymc_toolkit.reports.look import (
     Panel,
     band,
     blank,
+    mean_over_time,
     value_axis,
 )
 
@@ -167,15 +168,7 @@ def effectiveness(report: ModelReport) -> Drawing | None:
     if table is None or table.empty:
         return None
     figure = blank(320, hovermode="x unified")
-    figure.add_trace(band(table["date"], table["ci_low"], table["ci_high"]))
-    figure.add_scatter(
-        x=table["date"],
-        y=table["mean"],
-        mode="lines",
-        line={"color": BLUE, "width": 2},
-        customdata=each(ratio_span, table, "mean", "ci_low", "ci_high"),
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    mean_over_time(figure, table, ratio_span)
     figure.add_hline(y=1, line={"color": INK, "width": 1.5, "dash": "dash"})
     ends = np.append(table[["mean", "ci_low", "ci_high"]].to_numpy(dtype=float), 1.0)
     axis = value_axis(ends, "Effectiveness (1 = average)", zero=False)
