@@ -201,6 +201,20 @@ def test_a_panel_from_predictions_to_files(regions: PymcModel, tmp_path: Path) -
     pd.testing.assert_frame_equal(loaded.roi(), roi)
 
 
+@pytest.mark.parametrize("panel", [False, True])
+def test_a_client_without_controls(panel: bool, tmp_path: Path) -> None:
+    names = (PANEL.target_name, PANEL.date_column, PANEL.channel_names)
+    given = (PANEL.data, *names) if panel else (TRAINING, "revenue", "date_week", [FIRST, SECOND])
+    regions = {"geo_column": PANEL.geo_column} if panel else {}
+    fitted = PymcModel(*given, engine="deep", engine_options=OPTIONS, **regions)
+    fitted.fit(progressbar=False)
+    parts = fitted.contributions()
+    assert "controls" not in parts
+    xr.testing.assert_allclose(sum_components(parts.drop_vars("fitted")), parts["fitted"])
+    loaded = PymcModel.load(fitted.save(tmp_path / "model.nc"))
+    pd.testing.assert_frame_equal(loaded.predict(), fitted.predict())
+
+
 def test_an_ensemble_of_one() -> None:
     alone = client_model(options={"members": 1}).fit(progressbar=False)
     assert alone.contributions()["fitted"].sizes["draw"] == 1
