@@ -318,6 +318,7 @@ class UnifiedDataPipeline:
             )
         copies = {name: values.clone() for name, values in state.items()}
         self._media, self._controls = copies.pop("X_media"), copies.pop("X_control")
+        self.scaler.channels = self._media.shape[-1]
         self.scaler.params = SimpleScalingParams(**copies)
 
     def _fitted(self, method: str) -> tuple[Tensor, Tensor]:
