@@ -215,6 +215,18 @@ def test_a_client_without_controls(panel: bool, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(loaded.predict(), fitted.predict())
 
 
+def test_the_default_float_may_be_double(model: PymcModel, tmp_path: Path) -> None:
+    path, expected = model.save(tmp_path / "model.nc"), model.predict(FUTURE)
+    torch.set_default_dtype(torch.float64)
+    try:
+        loaded = PymcModel.load(path).predict(FUTURE)
+        again = client_model().fit(progressbar=False).predict(FUTURE)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_allclose(loaded, expected, rtol=CLOSE)
+    assert (again > 0).all(axis=None)
+
+
 def test_an_ensemble_of_one() -> None:
     alone = client_model(options={"members": 1}).fit(progressbar=False)
     assert alone.contributions()["fitted"].sizes["draw"] == 1
