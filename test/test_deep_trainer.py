@@ -52,7 +52,7 @@ def state_of(model: torch.nn.Module) -> torch.Tensor:
 def test_the_model_is_of_the_config() -> None:
     config = {**get_default_config(), "dag_temperature": 0.5, "notears_group_l1": 0.1}
     made = ModelTrainer(config)
-    model = made.create_model(n_media=3, n_control=0, n_regions=2)
+    model = made.create_model(3, 0, n_regions=2)
     assert made.model is model
     assert (model.n_media, model.ctrl_dim, model.n_regions) == (3, 0, 2)
     assert (model.dag_temperature, model.notears_group_l1) == (0.5, 0.1)

@@ -72,7 +72,7 @@ class ModelTrainer:
         self._training: Training | None = None
         self._batches = torch.Generator().manual_seed(self.seed)
 
-    def create_model(self, *, n_media: int, n_control: int, n_regions: int) -> DeepCausalMMM:
+    def create_model(self, n_media: int, n_control: int, n_regions: int) -> DeepCausalMMM:
         """Make the network that the other methods train, in place of any before it.
 
         Parameters
