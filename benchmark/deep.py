@@ -8,7 +8,7 @@ The table is the one that DeepCausalMMM publishes with its examples: regions (dm
 (weekid), 13 series of impressions, 7 controls, visits. Regions that lack weeks are left out on both
 sides. Each side runs in a process of its own with the same number of threads; both answer with
 predictions in visits, which one function scores. With --folder, what a side answered is kept, and
-not asked for again.
+not asked for again with the same threads, epochs and networks; a folder is for one table.
 """
 
 from __future__ import annotations
@@ -145,7 +145,9 @@ def read_panel(path: Path) -> Panel:
 
 def ask(side: str, panel: Panel, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run a side in a process of its own, unless its answer is kept."""
-    answer = folder / f"{side}.json"
+    asked = [options.epochs] if side == PEER else [options.our_epochs, options.members]
+    # By what was asked for, so that the tables are of what they say.
+    answer = folder / f"{'-'.join(map(str, [side, options.threads, *asked]))}.json"
     if not answer.exists():
         half = answer.with_suffix(".half.json")
         command = [*commands(side, panel, folder, half, options), "--epochs", str(options.epochs)]

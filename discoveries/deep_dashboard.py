@@ -119,15 +119,13 @@ def panel(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def engine_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Settings of the deep engine; the others keep their defaults."""
+    """Settings of the deep engine, which has no graph by default; the others keep theirs."""
     return {
         "n_epochs": options.epochs,
         "members": options.members,
+        "enable_dag": True,
         "dag_mode": options.dag_mode,
-        "visualization": {
-            "dag_top_n_edges": options.edges,
-            "correlation_threshold": options.weakest,
-        },
+        "dag_fit_weight": 1.0,
     }
 
 

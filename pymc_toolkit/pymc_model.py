@@ -231,6 +231,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
     ) -> PymcModel:
         """Sample the posterior and predict the training window.
 
+        The deep engine reads the seed alone: how much it trains is set by ``engine_options``.
+
         Parameters
         ----------
         draws, tune, chains : int

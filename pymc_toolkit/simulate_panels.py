@@ -79,7 +79,7 @@ def simulate_panel(
     Raises
     ------
     SpecificationError
-        If there are fewer than 2 regions or 20 weeks.
+        If there are fewer than 2 regions or 20 weeks, or the noise is no size.
 
     Examples
     --------
@@ -92,6 +92,8 @@ def simulate_panel(
             f"Got {n_regions} regions and {n_periods} periods; expected at least 2 regions and "
             f"{_FEWEST_PERIODS} periods. Ask for a larger panel."
         )
+    if not 0 <= noise < np.inf:
+        raise SpecificationError(f"Got noise={noise!r}; expected a share of at least zero.")
     rng = np.random.default_rng(seed)
     sizes = np.exp(rng.normal(0, _SIZES, n_regions))
     events = event_days(rng, n_periods)

@@ -302,7 +302,12 @@ class TestPage:
     def test_refusals(self, tmp_path: Path) -> None:
         with pytest.raises(NotFittedError, match="call fit"):
             write_dashboard(small_subject(), tmp_path / "a.html")
-        for wrong in ({"most_edges": 0}, {"weakest": -0.1}, {"weakest": float("nan")}):
+        for wrong in (
+            {"most_edges": 0},
+            {"most_edges": 2.5},
+            {"weakest": -0.1},
+            {"weakest": float("nan")},
+        ):
             with pytest.raises(SpecificationError, match="at least one edge"):
                 dashboard(fitted_subject(), **wrong)
         with pytest.raises(SpecificationError, match=r"ends in \.html"):

@@ -110,6 +110,7 @@ def test_a_dict_is_not_replaced_by_a_value_nor_a_value_by_a_dict(updates: dict) 
         ({"media_share_prior": 1.5}, "media_share_prior=1.5"),
         ({"learning_rate": None}, "learning_rate=None"),
         ({"media_coefficient": 2.0}, "expected a coefficient below the range"),
+        ({"notears_rho_init": 2.0, "notears_rho_max": 1.0}, "a start of at most the largest"),
         ({"visualization": 3}, "expected VisualizationSettings"),
         ({"visualization": {"edges": 3}}, "unknown settings ['edges']"),
         ({"visualization": {"dag_top_n_edges": 0}}, "dag_top_n_edges=0"),

@@ -203,6 +203,32 @@ def test_a_panel_from_predictions_to_files(regions: PymcModel, tmp_path: Path) -
     pd.testing.assert_frame_equal(loaded.roi(), roi)
 
 
+@pytest.mark.parametrize("panel", [False, True])
+def test_a_client_without_controls(panel: bool, tmp_path: Path) -> None:
+    names = (PANEL.target_name, PANEL.date_column, PANEL.channel_names)
+    given = (PANEL.data, *names) if panel else (TRAINING, "revenue", "date_week", [FIRST, SECOND])
+    regions = {"geo_column": PANEL.geo_column} if panel else {}
+    fitted = PymcModel(*given, engine="deep", engine_options=OPTIONS, **regions)
+    fitted.fit(progressbar=False)
+    parts = fitted.contributions()
+    assert "controls" not in parts
+    xr.testing.assert_allclose(sum_components(parts.drop_vars("fitted")), parts["fitted"])
+    loaded = PymcModel.load(fitted.save(tmp_path / "model.nc"))
+    pd.testing.assert_frame_equal(loaded.predict(), fitted.predict())
+
+
+def test_the_default_float_may_be_double(model: PymcModel, tmp_path: Path) -> None:
+    path, expected = model.save(tmp_path / "model.nc"), model.predict(FUTURE)
+    torch.set_default_dtype(torch.float64)
+    try:
+        loaded = PymcModel.load(path).predict(FUTURE)
+        again = client_model().fit(progressbar=False).predict(FUTURE)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_allclose(loaded, expected, rtol=CLOSE)
+    assert (again > 0).all(axis=None)
+
+
 def test_an_ensemble_of_one() -> None:
     alone = client_model(options={"members": 1}).fit(progressbar=False)
     assert alone.contributions()["fitted"].sizes["draw"] == 1

@@ -211,6 +211,34 @@ def test_what_cannot_be_scaled(media: Any, controls: Any, target: Any, message: 
         SimpleGlobalScaler().fit(media, controls, target)
 
 
+@pytest.mark.parametrize("scaling", ["share", "volume"])
+def test_another_number_of_channels_is_refused(scaling: str) -> None:
+    scaler = SimpleGlobalScaler({"media_scaling": scaling})
+    scaler.fit(MEDIA, CONTROLS, TARGET)
+    for some in (scaler, scaler.for_regions(torch.arange(3))):
+        for channels in (3, 5):
+            other = np.resize(MEDIA, (3, 30, channels))
+            with pytest.raises(DataError, match=f"Got 3 regions, {channels} channels .*, 4 chan"):
+                some.transform(other, CONTROLS, TARGET)
+
+
+def test_whole_numbers_come_back_as_they_are_scaled() -> None:
+    scaler = SimpleGlobalScaler({"media_scaling": "volume"})
+    scaler.fit(MEDIA, CONTROLS, TARGET)
+    backs = {
+        scaler.inverse_transform_target: (3, 1),
+        scaler.inverse_transform_control: (3, 1, 2),
+        scaler.inverse_transform_media: (3, 1, 4),
+    }
+    for back, shape in backs.items():
+        ones = torch.ones(shape, dtype=torch.int64)
+        assert torch.equal(back(ones), back(ones.float()))
+        assert not torch.equal(back(ones), back(ones).round())
+    parts = scaler.inverse_transform_contributions(torch.ones((3, 1, 4), dtype=torch.int64))
+    expected = torch.from_numpy(TARGET.mean(axis=1)).float()
+    torch.testing.assert_close(parts["media_contributions"][:, 0, 0], expected)
+
+
 def test_what_does_not_fit_the_scaler() -> None:
     scaler = SimpleGlobalScaler({"media_scaling": "volume"})
     scaler.fit(MEDIA, CONTROLS, TARGET)
@@ -219,7 +247,7 @@ def test_what_does_not_fit_the_scaler() -> None:
         (MEDIA, CONTROLS[..., :1], TARGET),
         (MEDIA[..., :2], CONTROLS, TARGET),
     ):
-        with pytest.raises(DataError, match="that were fitted"):
+        with pytest.raises(DataError, match="regions.*as fitted"):
             scaler.transform(media, controls, target)
     with pytest.raises(DataError, match="Got y_scaled of shape"):
         scaler.inverse_transform_target(torch.ones(2, 5))

@@ -52,7 +52,7 @@ def state_of(model: torch.nn.Module) -> torch.Tensor:
 def test_the_model_is_of_the_config() -> None:
     config = {**get_default_config(), "dag_temperature": 0.5, "notears_group_l1": 0.1}
     made = ModelTrainer(config)
-    model = made.create_model(n_media=3, n_control=0, n_regions=2)
+    model = made.create_model(3, 0, n_regions=2)
     assert made.model is model
     assert (model.n_media, model.ctrl_dim, model.n_regions) == (3, 0, 2)
     assert (model.dag_temperature, model.notears_group_l1) == (0.5, 0.1)
@@ -325,9 +325,31 @@ def test_checkpoints_of_something_else_are_refused(tmp_path: Path) -> None:
             trainer().resume(other, *arguments())
     with pytest.raises(SavedModelError, match="expected a file"):
         trainer().resume(tmp_path / "missing.pt", *arguments())
-    torch.save({"layout": 0}, path)
-    with pytest.raises(SavedModelError, match="no checkpoint of this version"):
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(SavedModelError, match="expected a file"):
         trainer().resume(path, *arguments())
+    # One of another layout, none at all, and a whole network, which is no plain value.
+    for what in ({"layout": 0}, {"layout": 1}, torch.ones(2), made.model):
+        torch.save(what, path)
+        with pytest.raises(SavedModelError, match="no checkpoint of this version"):
+            trainer().resume(path, *arguments())
+
+
+def test_a_new_network_starts_like_the_first() -> None:
+    made = trainer(batch_size=1, dropout=0.3)
+    losses = [made.train_epoch(*arguments()) for _ in range(3)]
+    made.create_model(n_media=3, n_control=2, n_regions=3)
+    assert [made.train_epoch(*arguments()) for _ in range(3)] == losses
+
+
+@pytest.mark.filterwarnings("ignore::pymc_toolkit.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("validation_weeks", [0, 4])
+def test_the_last_measure_of_cycles_is_kept(validation_weeks: int) -> None:
+    config = {"dag_mode": "notears", "notears_warmup_epochs": 1, "notears_dual_update_every": 2}
+    made = trainer(**config, validation_weeks=validation_weeks)
+    made.train(*arguments())
+    assert made.model is not None
+    assert math.isfinite(made.model._notears_h_prev)
 
 
 def test_it_talks_only_when_asked(caplog: pytest.LogCaptureFixture) -> None:

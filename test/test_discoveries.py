@@ -202,11 +202,21 @@ class TestPlumbing:
         assert (tmp_path / "deep_dashboard.html").is_file()
         assert (tmp_path / "dag_adjacency.csv").is_file()
         assert (asked["engine"], asked["geo_column"]) == ("deep", "region")
-        settings = dict(asked["engine_options"])
-        assert settings.pop("members") == 3
-        deep = pytest.importorskip("pymc_toolkit.engines.deep", reason="torch is not installed")
-        known = deep.DeepSettings.from_config(settings)
-        assert (known.n_epochs, known.visualization.dag_top_n_edges) == (20, 7)
+        assert asked["engine_options"]["members"] == 3
+        assert asked["engine_options"]["n_epochs"] == 20
+
+    @pytest.mark.parametrize("mode", ["triangular", "notears"])
+    def test_a_dashboard_of_a_panel_has_a_graph(self, monkeypatch, tmp_path, capsys, mode):
+        pytest.importorskip("torch", reason="the deep engine needs torch (extra 'deep')")
+        simulate_panel(n_regions=3, n_periods=30).data.to_csv(tmp_path / "small.csv", index=False)
+        known = ["--data", str(tmp_path / "small.csv"), "--output", str(tmp_path)]
+        known += ["--date", "week", "--region", "region", "--target", "orders", "--channels"]
+        known += ["tv", "search", "--members", "2", "--epochs", "2", "--dag-mode", mode]
+        script("deep_dashboard", monkeypatch).main(known)
+        assert f"Links:     {tmp_path / 'dag_adjacency.csv'}" in capsys.readouterr().out
+        weights = pd.read_csv(tmp_path / "dag_adjacency.csv", index_col=0)
+        assert weights.loc["tv", "search"] > 0
+        assert (weights.loc["search", "tv"] > 0) == (mode == "notears")
 
     def test_a_dashboard_of_numbered_weeks(self, monkeypatch, tmp_path):
         dashboard, asked = panel_script(monkeypatch)

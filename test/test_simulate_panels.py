@@ -77,3 +77,9 @@ def test_a_seed_gives_one_panel() -> None:
 def test_too_small_a_panel_is_refused(wrong) -> None:
     with pytest.raises(SpecificationError, match="at least 2 regions and 20 periods"):
         simulate_panel(**wrong)
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
+def test_noise_has_a_size(noise: float) -> None:
+    with pytest.raises(SpecificationError, match="expected a share of at least zero"):
+        simulate_panel(noise=noise)

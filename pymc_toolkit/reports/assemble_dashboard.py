@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
@@ -87,7 +88,7 @@ def dashboard(subject: Subject, most_edges: int = 20, weakest: float = 0.05) -> 
     SpecificationError
         If a number is out of range.
     """
-    if most_edges < 1 or not weakest >= 0:
+    if not isinstance(most_edges, Integral) or most_edges < 1 or not weakest >= 0:
         raise SpecificationError(
             f"Got most_edges={most_edges!r} and weakest={weakest!r}; expected at least one edge "
             "and a weight of at least zero."

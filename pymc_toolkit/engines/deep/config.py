@@ -18,7 +18,7 @@ MEDIA_SCALINGS = ("share", "volume")
 
 @dataclass(frozen=True)
 class VisualizationSettings:
-    """What figures of a fitted network show.
+    """What figures of a fitted network show, for whoever draws them: no network reads it.
 
     Parameters
     ----------
@@ -249,6 +249,11 @@ class DeepSettings:
         for entry in fields(self):
             value = checked(entry.name, str(entry.type), getattr(self, entry.name))
             object.__setattr__(self, entry.name, value)
+        if self.notears_rho_init > self.notears_rho_max:
+            raise SpecificationError(
+                f"Got notears_rho_init={self.notears_rho_init:g} and notears_rho_max="
+                f"{self.notears_rho_max:g}; expected a start of at most the largest."
+            )
         if not self.media_coefficient < self.coeff_range:
             raise SpecificationError(
                 f"Got media_coefficient={self.media_coefficient} and coeff_range="

@@ -90,6 +90,7 @@ class DeepEngine:
         """Train the ensemble; of ``sampling`` only the seed is read."""
         self.check(data, spec)
         options = DeepOptions.of(data, spec)
+        options.check_device()
         levels = Levels.of(data)
         panel = panel_of(data, levels, options.settings, data.n_periods)
         with progress_bar(options.settings, progressbar) as progress, _cores(cores):

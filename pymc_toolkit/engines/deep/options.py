@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
+
+import torch
 
 from pymc_toolkit.engines.deep.config import DeepSettings
 from pymc_toolkit.exceptions import SpecificationError
@@ -49,6 +52,18 @@ _TAKEN = {
     "learn_hill_slope": "saturation",
     "media_scaling": "channel_scaler",
 }
+# Read by the interface of the classes alone: the engine starts from levels and exposure of the
+# data and from no regression, holds nothing out by itself, and draws nothing.
+_NOT_READ = (
+    *("baseline_level", "hill_half_saturation", "regression_ridge"),
+    *("holdout_ratio", "visualization"),
+)
+# What has to be said too for others, by the beginnings of their names, to change anything.
+_NEED: Mapping[str, tuple[str, ...]] = {
+    "enable_dag": ("dag_", "notears_", "interaction_mix", "enable_interactions"),
+    "media_share_prior": ("media_share_weight",),
+    "use_warm_start": ("warm_start_epochs",),
+}
 _PERIODS_A_YEAR = {"D": 365.25, "MS": 12.0}
 
 
@@ -85,31 +100,26 @@ class DeepOptions:
         Raises
         ------
         SpecificationError
-            If an option is unknown, out of range, or set elsewhere.
+            If an option is unknown, out of range, set elsewhere, or would change nothing.
         """
         given = dict(spec.engine_options)
-        for name, elsewhere in _TAKEN.items():
-            if name in given:
-                raise SpecificationError(
-                    f"Got {name!r} among engine_options; expected it to follow from {elsewhere}. "
-                    "Leave it out."
-                )
         own = {
             name: given.pop(name)
             for name in ("members", "block_periods", "device")
             if name in given
         }
         _check_names(given)
-        n_channels = len(data.channels)
-        defaults = {**_DEFAULTS, "media_coefficient": min(0.4, 2 * _MEDIA_SHARE / n_channels)}
-        epochs = _EPOCHS if data.is_panel else _EPOCHS_OF_ONE
-        chosen = {"n_epochs": epochs, **defaults, **given}
-        if "min_epochs" not in chosen and isinstance(chosen["n_epochs"], int):
-            chosen["min_epochs"] = int(_LAST_PART * chosen["n_epochs"])
-        spacing = chosen.get("baseline_knot_weeks", 6)
+        expected = min(0.4, 2 * _MEDIA_SHARE / len(data.channels))
+        epochs = whole_number(
+            "n_epochs", given.get("n_epochs", _EPOCHS if data.is_panel else _EPOCHS_OF_ONE)
+        )
+        spacing = whole_number("baseline_knot_weeks", given.get("baseline_knot_weeks", 6))
+        last = int(_LAST_PART * epochs)
+        chosen = {**_DEFAULTS, "media_coefficient": expected, "min_epochs": last, **given}
         settings = DeepSettings.from_config(
             {
                 **chosen,
+                "n_epochs": epochs,
                 "adstock_lags": spec.lag_max,
                 "seasonal_harmonics": spec.yearly_seasonality or 0,
                 "seasonal_period": _PERIODS_A_YEAR.get(data.frequency, 365.25 / 7),
@@ -123,10 +133,26 @@ class DeepOptions:
     def __post_init__(self) -> None:
         for name in ("members", "block_periods"):
             object.__setattr__(self, name, whole_number(name, getattr(self, name)))
-        if not isinstance(self.device, str):
+        if not isinstance(self.device, str) or not _parsed(self.device):
             raise SpecificationError(
                 f"Got device={self.device!r}; expected a name such as 'cpu' or 'cuda'."
             )
+
+    def check_device(self) -> None:
+        """Refuse to train on a device that this machine lacks.
+
+        Raises
+        ------
+        SpecificationError
+            If torch cannot use it.
+        """
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise SpecificationError(
+                f"Got device={self.device!r}, which torch cannot use here ({error}); expected one "
+                "that this machine has. Leave device out to train on the processor."
+            ) from error
 
     def without_share_prior(self) -> DeepOptions | None:
         """The same choices without a prior on media's share; None where there is none."""
@@ -141,14 +167,35 @@ class DeepOptions:
         return config | {name: getattr(self, name) for name in own}
 
 
+def _parsed(device: str) -> bool:
+    """Whether torch knows of such devices, on this machine or on others."""
+    try:
+        torch.device(device)
+    except RuntimeError:
+        return False
+    return True
+
+
 def _check_names(given: Mapping[str, Any]) -> None:
-    known = {entry.name for entry in fields(DeepSettings)} - set(_TAKEN)
+    for name in given:
+        if name in _TAKEN:
+            raise SpecificationError(
+                f"Got {name!r} among engine_options; expected it to follow from {_TAKEN[name]}. "
+                "Leave it out."
+            )
+    known = {entry.name for entry in fields(DeepSettings)} - {*_TAKEN, *_NOT_READ}
     unknown = sorted(set(given) - known, key=str)
     if unknown:
         raise SpecificationError(
             f"Got engine_options {unknown}; expected some of members, block_periods, device, "
             f"{', '.join(sorted(known))}."
         )
+    for name, other in itertools.product(given, _NEED):
+        if name.startswith(_NEED[other]) and other not in given:
+            raise SpecificationError(
+                f"Got {name!r} among engine_options without {other!r}, without which it changes "
+                f"nothing; expected both. Add {other!r}, or leave it out."
+            )
 
 
 def _knots(data: ModelData, spec: ModelSpec, spacing: int) -> int:

@@ -221,11 +221,6 @@ class UnifiedDataPipeline:
         media, controls = as_array(X_media), as_array(X_control)
         regions = len(trained_media)
         asked = cold_window(media, controls, R, regions, self.scaler, start)
-        if media.shape[-1] != trained_media.shape[-1]:
-            raise DataError(
-                f"Got {media.shape[-1]} channels; expected the {trained_media.shape[-1]} of "
-                "training, in their order."
-            )
         burn_in, rows = self.settings.burn_in_weeks, asked.R
         before = trained_media[rows, :start], trained_controls[rows, :start]
         return ScaledWindow(
@@ -318,6 +313,7 @@ class UnifiedDataPipeline:
             )
         copies = {name: values.clone() for name, values in state.items()}
         self._media, self._controls = copies.pop("X_media"), copies.pop("X_control")
+        self.scaler.channels = self._media.shape[-1]
         self.scaler.params = SimpleScalingParams(**copies)
 
     def _fitted(self, method: str) -> tuple[Tensor, Tensor]:

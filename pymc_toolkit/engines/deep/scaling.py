@@ -76,6 +76,8 @@ class SimpleGlobalScaler:
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self.settings = DeepSettings.from_config(config or {})
         self.params: SimpleScalingParams | None = None
+        # Shares have no scale by channel that could tell how many there are.
+        self.channels: int | None = None
 
     @property
     def fitted(self) -> bool:
@@ -101,12 +103,14 @@ class SimpleGlobalScaler:
         media, controls, target = _checked(X_media, X_control, y)
         mean = target.mean(axis=1)
         if (mean <= 0).any():
+            where = ", ".join(map(str, np.flatnonzero(mean <= 0)[:5]))
             raise DataError(
-                f"Got regions whose target has a mean of zero or less, at {_where(mean <= 0)}; "
+                f"Got regions whose target has a mean of zero or less, at {where}; "
                 "expected a positive mean. Leave those regions out."
             )
         centre, spread = centre_and_spread(np.concatenate(controls))
         volume = self.settings.media_scaling == "volume"
+        self.channels = media.shape[-1]
         self.params = SimpleScalingParams(
             torch.from_numpy(centre),
             torch.from_numpy(spread),
@@ -202,6 +206,7 @@ class SimpleGlobalScaler:
                 "fitted."
             )
         chosen = SimpleGlobalScaler(self.settings.to_config())
+        chosen.channels = self.channels
         chosen.params = replace(
             params,
             target_mean=means[rows],
@@ -236,7 +241,7 @@ class SimpleGlobalScaler:
         Tensor of the same shape
         """
         params = self._fitted("inverse_transform_control")
-        values = torch.as_tensor(control_scaled)
+        values = _floats(control_scaled)
         return values * params.control_std.to(values) + params.control_mean.to(values)
 
     def inverse_transform_media(
@@ -260,7 +265,7 @@ class SimpleGlobalScaler:
             If there are not as many totals as shares.
         """
         params = self._fitted("inverse_transform_media")
-        values = torch.as_tensor(media_scaled)
+        values = _floats(media_scaled)
         if params.media_scale is not None:
             return values * params.media_scale.to(values)[:, None, :]
         given = params.total_impressions if total_impressions is None else total_impressions
@@ -322,7 +327,7 @@ class SimpleGlobalScaler:
 
     @staticmethod
     def _in_units(params: SimpleScalingParams, name: str, given: Panel, rank: int) -> Tensor:
-        values, means = torch.as_tensor(given), _means(params)
+        values, means = _floats(given), _means(params)
         if values.ndim != rank or values.shape[0] != means.shape[0]:
             raise DataError(
                 f"Got {name} of shape {tuple(values.shape)}; expected {rank} dims, the first of "
@@ -330,19 +335,16 @@ class SimpleGlobalScaler:
             )
         return values * means.to(values).reshape(-1, *[1] * (rank - 1))
 
-    @staticmethod
     def _check_sizes(
-        params: SimpleScalingParams, media: Array, controls: Array, target: Array
+        self, params: SimpleScalingParams, media: Array, controls: Array, target: Array
     ) -> None:
-        known = params.media_scale
-        expected = (len(_means(params)), len(params.control_mean))
-        if (len(target), controls.shape[-1]) != expected or (
-            known is not None and known.shape[-1] != media.shape[-1]
-        ):
+        channels = media.shape[-1] if self.channels is None else self.channels
+        expected = (len(_means(params)), channels, len(params.control_mean))
+        if (len(target), media.shape[-1], controls.shape[-1]) != expected:
             raise DataError(
                 f"Got {len(target)} regions, {media.shape[-1]} channels and "
                 f"{controls.shape[-1]} controls; expected {expected[0]} regions, {expected[1]} "
-                "controls and the channels that were fitted."
+                f"channels and {expected[2]} controls, as fitted."
             )
 
 
@@ -388,9 +390,11 @@ def _means(params: SimpleScalingParams) -> Tensor:
     return params.target_mean
 
 
+def _floats(given: Panel) -> Tensor:
+    """Numbers as a tensor that scales can be multiplied with: in whole ones they would be cut."""
+    values = torch.as_tensor(given)
+    return values if values.is_floating_point() else values.to(torch.get_default_dtype())
+
+
 def _tensor(values: Array) -> Tensor:
     return torch.from_numpy(values).to(torch.get_default_dtype())
-
-
-def _where(wrong: Array) -> str:
-    return ", ".join(map(str, np.flatnonzero(wrong)[:5]))

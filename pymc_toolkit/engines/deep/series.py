@@ -54,7 +54,7 @@ class Levels:
         return cls(
             _by_region(training.scaled("target")).mean(axis=1),
             _units(training),
-            *centre_and_spread(controls.reshape(-1, controls.shape[-1])),
+            *centre_and_spread(np.concatenate(controls)),
         )
 
 

@@ -126,7 +126,9 @@ def restored(weights: np.ndarray, data: ModelData, settings: DeepSettings) -> De
     # Whatever it starts with is overwritten; the caller's generator is left as it is.
     with torch.random.fork_rng(devices=[]):
         network = new_network(data, settings)
-    vector_to_parameters(torch.as_tensor(np.array(weights)), network.parameters())
+    # Of the floats that the network is of, since parameters take those of the vector.
+    vector = torch.tensor(weights, dtype=network.region_baseline.dtype)
+    vector_to_parameters(vector, network.parameters())
     return network
 
 

@@ -72,7 +72,7 @@ class ModelTrainer:
         self._training: Training | None = None
         self._batches = torch.Generator().manual_seed(self.seed)
 
-    def create_model(self, *, n_media: int, n_control: int, n_regions: int) -> DeepCausalMMM:
+    def create_model(self, n_media: int, n_control: int, n_regions: int) -> DeepCausalMMM:
         """Make the network that the other methods train, in place of any before it.
 
         Parameters
@@ -88,8 +88,8 @@ class ModelTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             made = DeepCausalMMM.from_settings(n_media, n_control, n_regions, self.settings)
-        self.model, self.optimizer, self.scheduler = made, None, None
-        self._training = None
+        self.model, self._training, self.optimizer, self.scheduler = made, None, None, None
+        self._batches = torch.Generator().manual_seed(self.seed)
         return made
 
     def create_optimizer_and_scheduler(self) -> Optimising:

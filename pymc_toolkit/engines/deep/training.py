@@ -211,6 +211,9 @@ class Training:
         self.scheduler.step()
         self.epoch += 1
         self._averaged.update_parameters(self.ensemble)
+        for average, network in zip(self._average.networks, self.ensemble.networks, strict=True):
+            # No parameter or buffer, and so not averaged or copied with them.
+            average.set_extra_state(network.get_extra_state())
         self._update_duals()
         if self.validation_weeks and self.epoch > warm_start(self.settings):
             self._validate()

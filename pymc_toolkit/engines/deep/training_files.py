@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import torch
+from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from pymc_toolkit.engines.deep.training import Panel
 from pymc_toolkit.exceptions import SavedModelError
@@ -77,13 +78,15 @@ def read_training(path: str | Path, key: Mapping[str, Any]) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
         raise SavedModelError(f"Got {path}; expected a file that save_checkpoint wrote.")
     try:
-        saved = torch.load(path, weights_only=True)
+        strange = get_unsafe_globals_in_checkpoint(path)
+        # Wherever it was trained: what goes on takes its tensors to where its networks are.
+        saved = None if strange else torch.load(path, map_location="cpu", weights_only=True)
     except RuntimeError as error:
         raise SavedModelError(
             f"Got {path}, which cannot be read ({error}); expected a file that save_checkpoint "
             "wrote."
         ) from error
-    if not isinstance(saved, dict) or saved.get("layout") != _LAYOUT:
+    if not isinstance(saved, dict) or saved.get("layout") != _LAYOUT or "key" not in saved:
         raise SavedModelError(
             f"Got {path}, which is no checkpoint of this version; expected layout {_LAYOUT}. "
             "Begin the training again."
