@@ -23,9 +23,10 @@ LAYERS = [
         "pymc_toolkit.fleet_methods",
         "pymc_toolkit.graph_methods",
         "pymc_toolkit.uplift_methods",
+        "pymc_toolkit.health_methods",
     ],
     ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
-    ["pymc_toolkit.fleets", "pymc_toolkit.reports"],
+    ["pymc_toolkit.fleets", "pymc_toolkit.reports", "pymc_toolkit.health"],
     ["pymc_toolkit.analysis", "pymc_toolkit.experiments"],
     ["pymc_toolkit.engines", "pymc_toolkit.fit_files"],
     [
