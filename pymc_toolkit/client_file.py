@@ -51,6 +51,12 @@ class ClientFile:
         """Where members of fleets are kept as they finish, if anywhere."""
         return self.folder / "checkpoints" if self.tables.output.checkpoints else None
 
+    @property
+    def report(self) -> Path:
+        """Where the client's report is written."""
+        named = self.tables.report.output
+        return self.beside(named) if named else self.output(".report.html")
+
     def beside(self, path: str) -> Path:
         """A path that the file names, which is meant from the file's own folder.
 

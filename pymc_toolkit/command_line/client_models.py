@@ -75,8 +75,8 @@ def model_arguments(client: ClientFile) -> dict[str, Any]:
     both = sorted(set(roles.cost_per_unit) & set(roles.not_bought))
     if both:
         raise ClientFileError(
-            f"{client.path}, [client]: Got {both[0]!r} in cost_per_unit and in not_bought; expected "
-            "it in one of them. Take it out of the other."
+            f"{client.path}, [client]: Got {both[0]!r} in cost_per_unit and in not_bought; "
+            "expected it in one of them. Take it out of the other."
         )
     given = options.model_dump(exclude={"priors", "channel_dag"})
     dag = options.channel_dag
@@ -114,9 +114,7 @@ def key_of(subject: Subject) -> str:
     return fit_key(subject.engine, subject.spec, subject.sampling, subject.data)
 
 
-def fitted_model(
-    client: ClientFile, model: PymcModel, progressbar: bool
-) -> tuple[PymcModel, bool]:
+def fitted_model(client: ClientFile, model: PymcModel, progressbar: bool) -> tuple[PymcModel, bool]:
     """The model with its fit: that on disk if nothing that decides it has changed, or a fresh one.
 
     Parameters

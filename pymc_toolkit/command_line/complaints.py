@@ -37,6 +37,7 @@ _LIMITS = {
     "too_long": "{max_length} or fewer values",
     "string_too_short": "text of {min_length} or more characters",
     "string_too_long": "text of {max_length} or fewer characters",
+    "string_pattern_mismatch": "a name of letters, digits, - and _",
     "literal_error": "one of {expected}",
     "union_tag_invalid": "one of {expected_tags} as its kind",
 }

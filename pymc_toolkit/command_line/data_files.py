@@ -66,7 +66,7 @@ def read_table(client: ClientFile, named: str, key: str) -> pd.DataFrame:
         ) from error
 
 
-def existing(client: ClientFile, named: str) -> Path | None:
+def named_table(client: ClientFile, named: str) -> Path | None:
     """The table that a value names, None where it is a word with a meaning of its own.
 
     Parameters

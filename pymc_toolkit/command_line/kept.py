@@ -47,15 +47,15 @@ def is_kept(path: Path, key: str) -> bool:
     try:
         note = json.loads(_note_of(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        logger.info("%s has no note of what made it: it is made again.", path)
+        logger.info("%s has no note of what made it: it is not used.", path)
         return False
     if note.get("key") != key:
         logger.info(
-            "%s is of other data, settings or versions than those of now: it is made again.", path
+            "%s is of other data, settings or versions than those of now: it is not used.", path
         )
         return False
     if note.get("sha256") != file_digest(path):
-        logger.warning("%s is not as it was written: it is made again.", path)
+        logger.warning("%s is not as it was written: it is not used.", path)
         return False
     return True
 

@@ -69,13 +69,13 @@ class ClientTable(Table):
     """Column of dates."""
     channels: Annotated[list[Name], Field(min_length=1)]
     """Columns of spend or exposure."""
-    controls: list[Name] = []
+    controls: list[Name] = Field(default_factory=list)
     """Columns of other drivers."""
     geo_column: Name | None = None
     """Column of regions, for a panel."""
-    cost_per_unit: dict[str, Annotated[float, Field(gt=0)]] = {}
+    cost_per_unit: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Cost of one unit of channels whose column is not money."""
-    not_bought: list[Name] = []
+    not_bought: list[Name] = Field(default_factory=list)
     """Channels that cost nothing, such as organic ones: they have no return."""
     target_is_money: bool = True
     """Whether the target is in the currency of the spend."""
@@ -88,7 +88,7 @@ class PriorTable(Table):
 
     dist: Name
     """Name of a continuous distribution of PyMC."""
-    kwargs: dict[str, float | list[float] | PriorTable] = {}
+    kwargs: dict[str, float | list[float] | PriorTable] = Field(default_factory=dict)
     """Its hyperparameters: numbers, one number a channel, or priors."""
     dims: Name | list[Name] | None = None
     """Such as "channel"; without, all share one value."""
@@ -117,7 +117,7 @@ class PriorsTable(Table):
     """`[model.priors.NAME]`: priors that replace defaults, by the names of `model_priors`."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, PriorTable]
+    __pydantic_extra__: dict[str, PriorTable] = Field(init=False)
 
     media_tvp_config: SmoothTable | None = None
     """Of the smooth multiplier of media."""
@@ -136,11 +136,11 @@ class ChannelDagTable(Table):
     """Probability of an edge before the data."""
     threshold: Annotated[float, Field(ge=0)] = 0.1
     """Weight up to which an edge counts as none."""
-    forbidden: list[Edge] = []
+    forbidden: list[Edge] = Field(default_factory=list)
     """Edges, as [cause, effect], that cannot be."""
-    required: list[Edge] = []
+    required: list[Edge] = Field(default_factory=list)
     """Edges, as [cause, effect], that are there."""
-    order: list[Name | list[Name]] = []
+    order: list[Name | list[Name]] = Field(default_factory=list)
     """Channels or groups of them, upstream first."""
     lags: Annotated[int, Field(ge=0, le=4)] = 1
     """Earlier periods whose spend may drive a channel."""
@@ -169,7 +169,7 @@ class ModelTable(Table):
     """true for a straight line, or a number of changepoints."""
     engine: Literal["bayesian", "deep"] = "bayesian"
     """Way to fit the model."""
-    engine_options: dict[str, Any] = {}
+    engine_options: dict[str, Any] = Field(default_factory=dict)
     """Choices that only the deep engine has."""
     scale_data: bool = True
     """Whether columns are brought to a common size; priors are on scaled data."""

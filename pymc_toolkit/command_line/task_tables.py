@@ -19,6 +19,8 @@ from pymc_toolkit.command_line.tables import (
     Table,
 )
 
+# Part of the names of files.
+FleetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Positive = Annotated[float, Field(gt=0)]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
@@ -52,7 +54,9 @@ class HoldoutTable(FleetTable):
 
     kind: Literal["holdout"] = "holdout"
     """Which fleet."""
-    holdouts: Annotated[list[Count], Field(min_length=1)] = [4, 8, 12]
+    holdouts: Annotated[list[Count], Field(min_length=1)] = Field(
+        default_factory=lambda: [4, 8, 12]
+    )
     """Lengths, in periods."""
     windows: Literal["last", "expanding", "rolling"] = "last"
     """Which windows are held out."""
@@ -114,21 +118,43 @@ FLEETS: Mapping[str, type[FleetTable]] = {
 }
 
 
+class HealthTable(Table):
+    """`[health]`: what checks of data and fit are held against."""
+
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """Limits other than the default, by the names of `Thresholds`."""
+
+
+class BrandTable(Table):
+    """`[report.brand]`: whose report it is, and how it writes."""
+
+    name: str = ""
+    """Shown at the top."""
+    logo: Name | None = None
+    """png, jpg or svg file, from the folder of this file."""
+    primary: Name = "#123f63"
+    """Colour of headings and links, as # and six hex digits."""
+    accent: Name = "#0072b2"
+    """Colour of marks and lines."""
+    currency: Name = "EUR"
+    """Code of the money of the spend."""
+    locale: Name = "en_GB"
+    """How numbers, money and dates are written."""
+
+
 class ReportTable(Table):
     """`[report]`: the client's report."""
 
     output: Name | None = None
     """HTML file, from the folder of this file; in the output folder by default."""
-    brand: dict[str, Any] | None = None
-    """How the report looks."""
-    test_size: Count = 4
-    """Periods held out for it, unless a production fleet is configured."""
+    brand: BrandTable = BrandTable()
+    """Whose report it is, and how it writes."""
 
 
 class ConstraintTable(Table):
     """`[[optimize.constraints]]`: limits of a weighted sum of channels' money."""
 
-    channels: dict[str, float]
+    weights: dict[str, float]
     """Weight of each channel's money."""
     low: float | None = None
     """Least that the sum may be."""
@@ -151,9 +177,9 @@ class OptimizeTable(Table):
     """Probability of the quantile, or share of the worst draws."""
     target_roi: Positive | None = None
     """Return to reach with the least money."""
-    constraints: list[ConstraintTable] = []
+    constraints: list[ConstraintTable] = Field(default_factory=list)
     """Limits of sums of channels."""
-    hold: list[Name] = []
+    hold: list[Name] = Field(default_factory=list)
     """Channels kept at the plan."""
     plan: Name | None = None
     """"as last year", "flat", or a CSV or Parquet file of spend."""
@@ -179,10 +205,12 @@ class ClientTables(Table):
     """Every option of `PymcModel`."""
     sampling: SamplingTable = SamplingTable()
     """How the posterior is sampled."""
-    experiments: list[ExperimentTable] = []
+    experiments: list[ExperimentTable] = Field(default_factory=list)
     """What experiments measured."""
-    fleets: dict[Name, AnyFleet] = {}
+    fleets: dict[FleetName, AnyFleet] = Field(default_factory=dict)
     """Fleets by a name of your own; a fleet named after its kind needs no kind."""
+    health: HealthTable = HealthTable()
+    """What checks are held against."""
     report: ReportTable = ReportTable()
     """The client's report."""
     optimize: OptimizeTable = OptimizeTable()
