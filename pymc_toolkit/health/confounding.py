@@ -20,7 +20,7 @@ from pymc_toolkit.health.series import (
     values_of,
     year_waves,
 )
-from pymc_toolkit.health.thresholds import Thresholds
+from pymc_toolkit.health.thresholds import Thresholds, figure, unless_passed
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.verdicts import Check, Status
@@ -54,9 +54,9 @@ def judge_follows_past(data: ModelData, spec: ModelSpec, limits: Thresholds) -> 
         "spend that follows sales",
         status,
         sentence,
-        value,
+        figure(value),
         limits.follows_past,
-        "" if status is Status.PASS else _remedy(followers),
+        unless_passed(status, _remedy(followers)),
     )
 
 
@@ -85,7 +85,7 @@ def judge_follows_season(data: ModelData, spec: ModelSpec, limits: Thresholds) -
         f"to {value:.2f}), and the model has no season of its own: it credits the season to media.",
         value,
         limits.follows_season,
-        "" if status is Status.PASS else "Give the model a season: yearly_seasonality=2.",
+        unless_passed(status, "Give the model a season: yearly_seasonality=2."),
     )
 
 

@@ -16,7 +16,7 @@ from pymc_toolkit.health.series import (
     values_of,
     variance_inflation,
 )
-from pymc_toolkit.health.thresholds import Thresholds
+from pymc_toolkit.health.thresholds import Thresholds, figure, unless_passed
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import DATE
@@ -88,7 +88,7 @@ def judge_length(data: ModelData, spec: ModelSpec, limits: Thresholds) -> Check:
         f"{period_name(data.frequency)}s to learn them from, {value:.1f} for each: {judgement}.",
         value,
         limits.periods_per_parameter,
-        _unless_passed(
+        unless_passed(
             status,
             "Add history, use weeks instead of months, or join channels that are planned together.",
         ),
@@ -111,7 +111,7 @@ def judge_years(data: ModelData, limits: Thresholds) -> Check:
         ),
         value,
         limits.years,
-        _unless_passed(status, "Add history, to two years if there is any."),
+        unless_passed(status, "Add history, to two years if there is any."),
     )
 
 
@@ -132,7 +132,7 @@ def judge_on_air(data: ModelData, limits: Thresholds) -> Check:
         f"{value:.0f}). So little leaves no trace that could be told from chance.",
         value,
         limits.on_air,
-        _unless_passed(status, f"Leave {named(rare)} out, or join with a similar channel."),
+        unless_passed(status, f"Leave {named(rare)} out, or join with a similar channel."),
     )
 
 
@@ -150,9 +150,9 @@ def judge_variation(data: ModelData, limits: Thresholds) -> Check:
         if not still
         else f"The spend on {named(still)} hardly varies (by {value:.0%} of its average): what it "
         "earns looks like a part of the baseline.",
-        value,
+        figure(value),
         limits.variation,
-        _unless_passed(status, f"Vary the spend on {named(still)}, or pause it in some regions."),
+        unless_passed(status, f"Vary the spend on {named(still)}, or pause it in some regions."),
     )
 
 
@@ -182,12 +182,12 @@ def judge_inflation(data: ModelData, limits: Thresholds) -> Check:
         status,
         f"Each channel moves on its own (variance inflation at most {value:.1f})."
         if not tied
-        else f"The spend on {named(tied)} can hardly be told from that on the other channels "
-        f"and the controls (variance inflation up to {value:.1f}): the data say what they bring together, "
-        "but hardly what each brings.",
+        else f"The spend on {named(tied)} can hardly be told from that on the other channels and "
+        f"the controls (variance inflation up to {value:.1f}): the data say what they bring "
+        "together, but hardly what each brings.",
         value,
         limits.vif,
-        _unless_passed(status, f"Join channels that are planned together, or test {named(tied)}."),
+        unless_passed(status, f"Join channels that are planned together, or test {named(tied)}."),
     )
 
 
@@ -215,7 +215,7 @@ def judge_pairs(data: ModelData, limits: Thresholds) -> Check:
         + ("." if status is Status.PASS else ": which of them earned what, the data hardly tell."),
         value,
         limits.correlation,
-        _unless_passed(status, f"Plan {pair} apart for a while, test one of them, or join them."),
+        unless_passed(status, f"Plan {pair} apart for a while, test one of them, or join them."),
     )
 
 
@@ -237,7 +237,7 @@ def judge_outliers(data: ModelData, limits: Thresholds) -> Check:
         "usual deviations): it may bend everything else.",
         value,
         limits.outlier,
-        _unless_passed(status, f"Check {day}; if it is right, add a control for what happened."),
+        unless_passed(status, f"Check {day}; if it is right, add a control for what happened."),
     )
 
 
@@ -255,7 +255,3 @@ def _distance(data: ModelData) -> Array:
         spread = _MAD * np.median(left)
         found[:, region] = left / spread if spread > 0 else np.where(left > 0, np.inf, 0.0)
     return found
-
-
-def _unless_passed(status: Status, remedy: str) -> str:
-    return "" if status is Status.PASS else remedy

@@ -89,7 +89,7 @@ class Thresholds:
     level_seen : float
         Share of earlier periods in which a channel was near its present level of spend, at least.
     level_beyond_fail : float
-        Present level of spend over the largest earlier one.
+        Present level of spend over the largest earlier spend of a period.
     experiment_p, experiment_p_fail : float
         Probability of a difference as large as that between an experiment and the model, or between
         two experiments.
@@ -140,12 +140,12 @@ class Thresholds:
     coverage_chance_fail: float = 0.001
     shift: float = 0.2
     shift_channels_fail: float = 0.5
-    share_gap: float = 0.35
+    share_gap: float = 0.4
     share_gap_fail: float = 0.7
     told_apart: float = 0.6
     told_apart_fail: float = 0.9
     level_seen: float = 0.05
-    level_beyond_fail: float = 2.0
+    level_beyond_fail: float = 1.5
     experiment_p: float = 0.05
     experiment_p_fail: float = 0.005
 
@@ -239,3 +239,13 @@ def _moved_along(given: Mapping[str, float], known: Mapping[str, float]) -> dict
         pick = min if name in _FROM_BELOW else max
         moved[severe] = pick(known[severe], float(value))
     return moved
+
+
+def unless_passed(status: Status, remedy: str) -> str:
+    """The remedy of a check, of which one that passed needs none."""
+    return "" if status is Status.PASS else remedy
+
+
+def figure(value: float) -> float | None:
+    """A figure for a check: None for what is no number."""
+    return None if math.isnan(value) else value
