@@ -19,6 +19,7 @@ from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_table
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
+from pymc_toolkit.decision_methods import DecisionMethods
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.engines.convergence import Convergence
@@ -45,7 +46,7 @@ _GREEK = {"lam": "lambda"}
 _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
-class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
+class PymcModel(ReturnMethods, DecisionMethods, FleetMethods, GraphMethods, UpliftMethods):
     """A client's media mix model.
 
     Parameters
