@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -163,7 +163,13 @@ def round_ticks(low: float, high: float, n: int = 5) -> list[float]:
     return [round(i * step, digits) for i in range(first, last + 1)]
 
 
-def value_axis(values: Any, title: str, n: int = 5, zero: bool = True) -> dict[str, Any]:
+def value_axis(
+    values: Any,
+    title: str,
+    n: int = 5,
+    zero: bool = True,
+    write: Callable[[float], str] = tick,
+) -> dict[str, Any]:
     """Lay out an axis of amounts that holds all values, with readable ticks.
 
     Parameters
@@ -176,6 +182,8 @@ def value_axis(values: Any, title: str, n: int = 5, zero: bool = True) -> dict[s
         About how many ticks.
     zero : bool
         Whether zero must be on the axis.
+    write : callable
+        Writes a round number at a tick.
 
     Returns
     -------
@@ -193,7 +201,7 @@ def value_axis(values: Any, title: str, n: int = 5, zero: bool = True) -> dict[s
     return {
         "range": [low, high],
         "tickvals": ticks,
-        "ticktext": [tick(value) for value in ticks],
+        "ticktext": [literal(write(value)) for value in ticks],
         "title": {"text": literal(title), "font": {"color": MUTED, "size": 12}},
     }
 
