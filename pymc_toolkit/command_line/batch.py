@@ -15,7 +15,12 @@ from pymc_toolkit.client_file import ClientFile, read_client_file
 from pymc_toolkit.command_line.outcome import ClientRun, worst
 from pymc_toolkit.command_line.shown import console, show, summary
 from pymc_toolkit.command_line.tasks import COMMANDS, Task
-from pymc_toolkit.exceptions import ClientFileError, ToolkitError
+from pymc_toolkit.exceptions import (
+    ClientFileError,
+    ConvergenceWarning,
+    DataWarning,
+    ToolkitError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +117,8 @@ def _warnings_logged() -> Iterator[list[str]]:
             logger.warning("%s", message)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default")
+        for ours in (DataWarning, ConvergenceWarning):
+            warnings.simplefilter("always", ours)
         show_warning: Callable[..., None] = log
         warnings.showwarning = show_warning
         yield heard

@@ -7,20 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pymc_toolkit.client_file import ClientFile
 from pymc_toolkit.command_line.client_fleets import (
     Run,
     chosen_fleets,
+    holdout_table,
     known_holdout,
     run_fleet,
 )
 from pymc_toolkit.command_line.client_models import build_model, fitted_model
+from pymc_toolkit.command_line.data_files import named_table, read_table
 from pymc_toolkit.command_line.outcome import Outcome
+from pymc_toolkit.decisions.advice import advise
+from pymc_toolkit.decisions.allocation import Allocation
+from pymc_toolkit.decisions.limits import Constraint
 from pymc_toolkit.engines.convergence import Convergence
+from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.fleets.runner import Running
 from pymc_toolkit.health.result import Health
+from pymc_toolkit.reports.client.brand import Brand
+from pymc_toolkit.verdicts import Verdict
 
 MODEL, REPORT, ALLOCATION, FLIGHTING = "model", "report", "allocation", "flighting"
+_BLOCKED = "No budget is recommended by a model that failed a check on which all else rests."
+# What people are shown of an allocation.
+_SHARES = [
+    *("current", "recommended", "change", "lower", "upper"),
+    *("marginal_roi", "marginal_low", "marginal_high", "at_bound", "beyond_seen"),
+]
 # What people are shown of a table of returns; machines get all of it.
 _RETURNS = ["spend", "contribution", "roi", "ci_low", "ci_high"]
 
@@ -71,7 +87,8 @@ def fit(client: ClientFile, task: Task) -> Outcome:
         },
         shown={
             "Return on spend, 90% interval": roi[[name for name in _RETURNS if name in roi]],
-            "Evidence": health.evidence,
+            "What is known of each channel": health.evidence,
+            **_checks_shown({MODEL: health.verdict}),
         },
         notes=health.remedies,
     )
@@ -98,8 +115,126 @@ def fleet(client: ClientFile, task: Task) -> Outcome:
         verdicts=verdicts,
         files=files,
         results={"fleets": {run.name: _fleet_figures(run) for run in runs}},
-        shown={name: verdict.to_frame() for name, verdict in verdicts.items()},
+        shown=_checks_shown(verdicts),
     )
+
+
+def report(client: ClientFile, task: Task) -> Outcome:
+    """Write the client's report, with a holdout and, where the evidence carries one, a budget.
+
+    Parameters
+    ----------
+    client : ClientFile
+    task : Task
+    """
+    model, reused = fitted_model(client, build_model(client), task.progressbar)
+    name, table = holdout_table(client)
+    holdout = run_fleet(client, model, name, table, task.running(client))
+    if not isinstance(holdout.fleet, ProductionFleet):
+        raise TypeError(f"{holdout.file} holds no production fleet.")
+    health = model.health(holdout.fleet, client.tables.health.thresholds)
+    allocation = None if health.blocked else model.optimize_budget(**_budget(client))
+    facade: Any = model
+    page = facade.client_report(
+        client.report,
+        brand=_brand(client),
+        holdout=holdout.fleet,
+        allocation=allocation,
+        horizon=client.tables.optimize.horizon,
+    )
+    return Outcome(
+        verdicts={MODEL: health.verdict},
+        files={MODEL: client.output(".nc"), name: holdout.file, REPORT: page},
+        results={
+            "reused": reused,
+            "allocation": allocation and allocation.summary(),
+            **_health_figures(health),
+        },
+        shown=_checks_shown({MODEL: health.verdict}),
+        notes=[*([] if allocation else [_BLOCKED]), *health.remedies],
+    )
+
+
+def optimize(client: ClientFile, task: Task) -> Outcome:
+    """Divide the budget of the next periods, unless the model failed a check that forbids it.
+
+    Parameters
+    ----------
+    client : ClientFile
+    task : Task
+    """
+    model, reused = fitted_model(client, build_model(client), task.progressbar)
+    health = model.health(known_holdout(client, model), client.tables.health.thresholds)
+    files = {MODEL: client.output(".nc")}
+    results: dict[str, Any] = {"reused": reused, **_health_figures(health)}
+    figures = dict.fromkeys(("summary", "table", "moves", "advice", "flighting"))
+    verdicts = {MODEL: health.verdict}
+    if health.blocked:
+        notes = [_BLOCKED, *health.remedies]
+        return Outcome(verdicts, files, {**results, **figures}, _checks_shown(verdicts), notes)
+    allocation = model.optimize_budget(**_budget(client))
+    advice = advise(allocation, health.evidence)
+    for what, table in ((ALLOCATION, allocation.table), (FLIGHTING, allocation.flighting)):
+        files[what] = client.output(f".{what}.csv")
+        table.to_csv(files[what])
+    figures = {
+        "summary": allocation.summary(),
+        "table": allocation.table,
+        "moves": allocation.moves(),
+        "advice": advice,
+        "flighting": allocation.flighting,
+    }
+    shown = {
+        "Budget over the horizon": allocation.table[_SHARES],
+        "What to do": advice,
+        "Largest moves": allocation.moves(),
+    }
+    notes = [_uplift_sentence(allocation), *health.remedies]
+    return Outcome(verdicts, files, {**results, **figures}, shown, notes)
+
+
+def _budget(client: ClientFile) -> dict[str, Any]:
+    """Arguments of ``optimize_budget``."""
+    table = client.tables.optimize
+    bounds, plan = table.bounds, table.plan
+    given = table.model_dump(exclude={"bounds", "plan", "constraints"})
+    return {
+        **given,
+        "bounds": {name: tuple(pair) for name, pair in bounds.items()}
+        if isinstance(bounds, dict)
+        else bounds,
+        "constraints": [
+            Constraint(limit.weights, limit.low, limit.high) for limit in table.constraints
+        ],
+        "plan": read_table(client, plan, "[optimize] plan")
+        if plan and named_table(client, plan)
+        else plan,
+    }
+
+
+def _brand(client: ClientFile) -> Brand:
+    given = client.tables.report.brand.model_dump()
+    logo = given.pop("logo")
+    return Brand(**given, logo=client.beside(logo) if logo else None)
+
+
+def _uplift_sentence(allocation: Allocation) -> str:
+    uplift = allocation.uplift
+    return (
+        f"The recommended budget is expected to bring {uplift.mean:,.0f} more than the current one "
+        f"({allocation.ci_prob:.0%} interval {uplift.low:,.0f} to {uplift.high:,.0f}), and brings "
+        f"more with a probability of {allocation.probability_positive:.0%}."
+    )
+
+
+def _checks_shown(verdicts: Mapping[str, Verdict]) -> dict[str, pd.DataFrame]:
+    """Checks for people: without figures, which their sentences have."""
+    shown = {}
+    for about, verdict in verdicts.items():
+        checks = verdict.to_frame()
+        if len(checks):
+            shown[f"Checks: {about}"] = checks[["check", "status", "sentence"]]
+    return shown
 
 
 def _convergence_figures(convergence: Convergence) -> dict[str, Any]:
@@ -132,4 +267,6 @@ def _fleet_figures(run: Run) -> dict[str, Any]:
 COMMANDS: Mapping[str, Callable[[ClientFile, Task], Outcome]] = {
     "fit": fit,
     "fleet": fleet,
+    "report": report,
+    "optimize": optimize,
 }
