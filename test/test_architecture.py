@@ -17,6 +17,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the top down. A module may import from its own layer or from a later one.
 LAYERS = [
     [
+        "pymc_toolkit.cli",
+        "pymc_toolkit.__main__",
+        "pymc_toolkit.client_file",
+        "pymc_toolkit.command_line",
+    ],
+    [
         "pymc_toolkit",
         "pymc_toolkit.pymc_model",
         "pymc_toolkit.return_methods",
@@ -79,11 +85,14 @@ ROOMS = {
     "econml": ("pymc_toolkit.experiments",),
     "statsmodels": ("pymc_toolkit.experiments",),
     "joblib": ("pymc_toolkit.fleets.runner",),
+    "pydantic": ("pymc_toolkit.client_file", "pymc_toolkit.command_line"),
 }
 HEAVY = (
     *("pymc_marketing", "torch", "plotly", "jinja2", "pymc", "pytensor", "nutpie", "arviz"),
     *("econml", "statsmodels"),
 )
+# The command line, as far as its first answer.
+HELP = "from pymc_toolkit.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
 LONGEST = 400
 # Modules that may be longer, and up to where; shorten them rather than add to this.
 LONGER = {
@@ -246,6 +255,8 @@ def loaded_after(code: str) -> set[str]:
         ("from pymc_toolkit.pymc_model import PymcModel", HEAVY),
         ("from pymc_toolkit import ProductionFleet, simulate_client", HEAVY),
         ("from pymc_toolkit.experiments import *", (*HEAVY, "sklearn")),
+        (HELP, (*HEAVY, "numpy", "pandas", "xarray", "sklearn", "scipy", "pydantic", "rich")),
+        ("from pymc_toolkit import client_file", (*HEAVY, "numpy", "pandas", "xarray", "sklearn")),
     ],
 )
 def test_importing_is_cheap(code: str, absent: tuple[str, ...]) -> None:

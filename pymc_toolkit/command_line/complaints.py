@@ -99,7 +99,7 @@ def _shown(place: Place, is_table: bool) -> str:
         else:
             names.append(step)
     if not names:
-        return "at its top"
+        return "[the file]"
     *tables, key = names
     return f"[{'.'.join(names)}]" if is_table or not tables else f"[{'.'.join(tables)}] {key}"
 
