@@ -54,6 +54,7 @@ LAYERS = [
         "pymc_toolkit.simulate_experiments",
         "pymc_toolkit.simulate_graphs",
         "pymc_toolkit.simulate_panels",
+        "pymc_toolkit.simulate_doubtful",
     ],
     ["pymc_toolkit.model_spec"],
     ["pymc_toolkit.channel_graph"],

@@ -26,7 +26,7 @@ from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.verdicts import Check, Status
 
 # Chance, over all channels, of a correlation that is taken for more than chance.
-_CHANCE = 0.01
+_CHANCE = 0.02
 # Observations beyond the number of known series, below which nothing is left to compare.
 _FEWEST = 10
 
@@ -34,11 +34,13 @@ _FEWEST = 10
 def judge_follows_past(data: ModelData, spec: ModelSpec, limits: Thresholds) -> Check:
     """Whether spend goes up after the target did, beyond what spend's own habits explain."""
     found = past_links(data, spec)
-    links = {name: 0.0 if by_chance else abs(r) for name, (r, by_chance) in found.items()}
+    links = {
+        name: 0.0 if by_chance else r for name, (r, by_chance) in found.items() if not np.isnan(r)
+    }
     followers = [
         name for name, r in links.items() if limits.grade("follows_past", r) is not Status.PASS
     ]
-    value = max((r for r in links.values() if not np.isnan(r)), default=float("nan"))
+    value = max(links.values(), default=float("nan"))
     status = limits.grade("follows_past", value)
     if np.isnan(value):
         sentence = "There are too few periods to tell whether spend follows sales."
@@ -92,9 +94,10 @@ def judge_follows_season(data: ModelData, spec: ModelSpec, limits: Thresholds) -
 def past_links(data: ModelData, spec: ModelSpec) -> dict[str, tuple[float, bool]]:
     """Correlation of each channel's spend with the target of the period before.
 
-    Beyond all channels' spend of that period, its own of two periods before, controls, a trend and
-    the season where the model has one: a target that earlier spend moved says nothing new about
-    spend, one that demand moved does.
+    Beyond all channels' spend of that period and the one before it, controls, a trend and the
+    season where the model has one: a target that earlier spend moved says nothing new about spend,
+    one that demand moved does. Spend is taken in logarithms, as budgets move by shares and media
+    saturate.
 
     Parameters
     ----------
@@ -105,23 +108,28 @@ def past_links(data: ModelData, spec: ModelSpec) -> dict[str, tuple[float, bool]
     -------
     dict of str to (float, bool)
         The correlation, NaN if it cannot be computed, and whether chance alone may well have made
-        it.
+        one as far above zero.
     """
-    media, controls, target = (
-        standardised(values_of(data, name)) for name in ("media", "controls", "target")
+    controls, target = (standardised(values_of(data, name)) for name in ("controls", "target"))
+    media = standardised(_in_logarithms(values_of(data, "media")))
+    time = _time(data, spec, media.shape[1])
+    known = rows(
+        np.concatenate([media[1:-1], media[:-2], controls[2:], controls[1:-1], time[2:]], axis=-1)
     )
-    common = [media[1:-1], controls[2:], controls[1:-1], _time(data, spec, media.shape[1])[2:]]
-    found = {}
+    free = len(known) - known.shape[1] - 1
+    if free < _FEWEST:
+        return dict.fromkeys(data.channels, (float("nan"), True))
+    before, found = rows(target[1:-1])[:, 0], {}
     for position, name in enumerate(data.channels):
-        own = media[..., [position]]
-        known = rows(np.concatenate([*common, own[:-2]], axis=-1))
-        free = len(known) - known.shape[1] - 1
-        if free < _FEWEST:
-            found[name] = float("nan"), True
-            continue
-        r = partial_correlation(rows(own[2:])[:, 0], rows(target[1:-1])[:, 0], known)
+        r = partial_correlation(rows(media[2:, :, [position]])[:, 0], before, known)
         found[name] = r, np.isnan(r) or _p_value(r, free) > _CHANCE / len(data.channels)
     return found
+
+
+def _in_logarithms(media: Array) -> Array:
+    """Spend relative to its mean, in logarithms that know what a dark period is."""
+    mean = media.mean(axis=0)
+    return np.log1p(media / np.where(mean > 0, mean, 1.0))
 
 
 def season_links(data: ModelData) -> tuple[float, dict[str, float]]:
@@ -158,9 +166,9 @@ def _time(data: ModelData, spec: ModelSpec, regions: int) -> Array:
 
 
 def _p_value(r: float, free: int) -> float:
-    """Two-sided probability of a correlation as large by chance."""
-    t = abs(r) * np.sqrt((free - 1) / max(1 - r**2, 1e-12))
-    return float(2 * stats.t.sf(t, free - 1))
+    """Probability of a correlation as far above zero by chance."""
+    t = r * np.sqrt((free - 1) / max(1 - r**2, 1e-12))
+    return float(stats.t.sf(t, free - 1))
 
 
 def _correlation(first: Array, second: Array) -> float:

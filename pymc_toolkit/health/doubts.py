@@ -62,7 +62,7 @@ def _of_followers(fit: Fit, limits: Thresholds) -> dict[str, str]:
                     "season and channel cannot be told apart."
                 )
     for name, (r, by_chance) in past_links(data, spec).items():
-        if not by_chance and limits.grade("follows_past", abs(r)) is not Status.PASS:
+        if not by_chance and limits.grade("follows_past", r) is not Status.PASS:
             found[name] = (
                 "Its spend follows sales, so that demand may have moved both: what it earns cannot "
                 "be told from what would have been sold anyway."

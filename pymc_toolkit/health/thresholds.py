@@ -117,8 +117,8 @@ class Thresholds:
     variation_fail: float = 0.01
     on_air: float = 6.0
     on_air_fail: float = 1.0
-    follows_past: float = 0.35
-    follows_past_fail: float = 0.7
+    follows_past: float = 0.2
+    follows_past_fail: float = 0.6
     follows_season: float = 0.6
     follows_season_fail: float = 0.9
     season_share: float = 0.25
