@@ -126,8 +126,8 @@ def _refuse_launches(training: ModelData, limits: Limits) -> None:
     if launched:
         raise DataError(
             f"Got bounds that allow money for {', '.join(map(repr, launched))}, never on air in "
-            "the training window; expected channels that the model has seen. Refresh the model with "
-            "periods in which they were on air, or bound them at zero."
+            "the training window; expected channels that the model has seen. Refresh the model "
+            "with periods in which they were on air, or bound them at zero."
         )
 
 
