@@ -9,6 +9,7 @@ import pandas as pd
 
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.decisions.advice import advise
 from pymc_toolkit.decisions.allocation import Allocation
 from pymc_toolkit.decisions.budget import BudgetQuestion, divide_budget
 from pymc_toolkit.decisions.limits import Bounds, Constraint
@@ -127,6 +128,32 @@ class DecisionMethods(ABC):
             If the horizon or a scenario is impossible.
         """
         return scenario_table(self._fitted(), self.config, scenarios, horizon, ci_prob)
+
+    def budget_advice(
+        self, allocation: Allocation, evidence: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """A verb for each channel of a recommended budget, and why.
+
+        Parameters
+        ----------
+        allocation : Allocation
+            From :meth:`optimize_budget`.
+        evidence : pandas.DataFrame, optional
+            Index channel, column ``tier``: ``tested``, ``identified`` or ``prior-driven``, of which
+            the last are to be tested before money is moved.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index channel; ``verb`` (``increase``, ``keep``, ``test`` or ``reduce``), ``reason`` (a
+            sentence) and ``probability`` (that the move pays; NaN where nothing would be moved).
+
+        Raises
+        ------
+        SpecificationError
+            If the evidence has no column ``tier``.
+        """
+        return advise(allocation, evidence)
 
     @abstractmethod
     def _fitted(self) -> Fit:

@@ -101,7 +101,6 @@ class TestWhatItMaySay:
         expected = defaults_of(PymcModel.__init__, "self", "client_data")
         arguments = model_arguments(client_of(tmp_path))
         assert arguments.keys() == expected.keys()
-        own = {"random_seed": 0, **minimal()["client"]}
         for name, default in expected.items():
             if default is not inspect.Parameter.empty and name not in (
                 "random_seed",
@@ -425,7 +424,6 @@ class TestMistakes:
     @given(st.data())
     def test_whatever_stands_in_it_is_taken_or_complained_of(self, data):
         """Pydantic's own words for places and types never reach the user."""
-        names = st.sampled_from(["kind", "tv", "mode", "m", "1"])
         values = st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
             lambda inner: (

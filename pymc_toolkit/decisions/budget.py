@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from pymc_toolkit.analysis.intervals import CI_PROB, check_probability
@@ -16,7 +17,7 @@ from pymc_toolkit.decisions.describe import Answer, described, exact_objective
 from pymc_toolkit.decisions.limits import Bounds, Constraint, Limits, limits_of
 from pymc_toolkit.decisions.objectives import MEAN, TARGET_ROI, Objective
 from pymc_toolkit.decisions.outcome import Outlook, leave_each_other_alone, marginal_gains
-from pymc_toolkit.decisions.plans import Plan, future_table, usual_plan
+from pymc_toolkit.decisions.plans import AS_LAST_YEAR, FLAT, Plan, future_table, usual_plan
 from pymc_toolkit.decisions.search import AT_LIMIT, Search, kkt_residual
 from pymc_toolkit.decisions.surfaces import Curves, Surface, WholePlans
 from pymc_toolkit.engines.base import Fit
@@ -114,6 +115,11 @@ def outlook_of(
     """
     horizon = whole_number("horizon", horizon)
     chosen = usual_plan(config.model_data, horizon) if plan is None else plan
+    if not isinstance(chosen, pd.DataFrame) and chosen not in (AS_LAST_YEAR, FLAT):
+        raise SpecificationError(
+            f"Got {name}={chosen!r}; expected 'as last year', 'flat' or a DataFrame of dates and "
+            "channels."
+        )
     ahead = config.future(future_table(name, chosen, config, horizon))
     return Outlook.of(fit, ahead, config.cost_per_unit)
 
@@ -126,8 +132,8 @@ def _refuse_launches(training: ModelData, limits: Limits) -> None:
     if launched:
         raise DataError(
             f"Got bounds that allow money for {', '.join(map(repr, launched))}, never on air in "
-            "the training window; expected channels that the model has seen. Refresh the model with "
-            "periods in which they were on air, or bound them at zero."
+            "the training window; expected channels that the model has seen. Refresh the model "
+            "with periods in which they were on air, or bound them at zero."
         )
 
 

@@ -117,10 +117,15 @@ class Limits:
             np.append(self.total_high, self.high),
         )
 
-    def as_constraint(self, unit: float) -> LinearConstraint:
-        """The linear constraints on money in another unit."""
+    def as_constraints(self, unit: float) -> list[LinearConstraint]:
+        """The linear constraints on money in another unit, equalities apart from the rest."""
         weights, low, high = self.rows
-        return LinearConstraint(weights, low / unit, high / unit)
+        equal = low == high
+        return [
+            LinearConstraint(weights[rows], low[rows] / unit, high[rows] / unit)
+            for rows in (equal, ~equal & (np.isfinite(low) | np.isfinite(high)))
+            if rows.any()
+        ]
 
     def allow(self, money: Array, rounding: float = 1e-6) -> bool:
         """Whether a budget keeps to all limits, up to a share of the whole that is rounding."""

@@ -183,7 +183,7 @@ def climb(
     """
     unit = limits.unit
     size = float(np.abs(slope(start)).max()) * unit or 1.0
-    constraints: list[Any] = [limits.as_constraint(unit)]
+    constraints: list[Any] = [*limits.as_constraints(unit)]
     if spare is not None:
         constraints.append(
             {
