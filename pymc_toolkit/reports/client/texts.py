@@ -178,7 +178,6 @@ class Texts:
     held: str = "kept by request"
     at_bound: str = "at its limit"
     beyond_seen: str = "beyond what was seen"
-    table_flighting: str = "Recommended money by {period}"
     table_checks: str = "Every check"
     column_check: str = "Check"
     column_outcome: str = "Outcome"
@@ -212,7 +211,8 @@ class Texts:
         "restated. Whatever moved, moved because of those: the scales of the model and what it "
         "assumes stayed as they were."
     )
-    download: str = "Download as CSV"
+    download: str = "Download this table as CSV"
+    download_flighting: str = "Download the recommended money by {period} as CSV"
 
     table_doubts: str = "What we are least sure of, and what would settle it"
     column_doubt: str = "What"
