@@ -26,6 +26,7 @@ from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleet_methods import FleetMethods
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.graph_methods import GraphMethods
+from pymc_toolkit.health_methods import HealthMethods
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
 from pymc_toolkit.prior_checks import checked_overrides
@@ -45,7 +46,7 @@ _GREEK = {"lam": "lambda"}
 _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
-class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods):
+class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods, HealthMethods):
     """A client's media mix model.
 
     Parameters

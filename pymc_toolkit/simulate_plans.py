@@ -116,12 +116,12 @@ def spend(rng: np.random.Generator, plans: Sequence[ChannelPlan], n_periods: int
     demand = _demand(_weeks(n_periods))
     # Sorted: the order of the draws must not depend on hashing.
     groups = sorted({plan.group for plan in plans})
-    shared = {group: _autoregressive(rng, n_periods) for group in groups}
+    shared = {group: autoregressive(rng, n_periods) for group in groups}
     on_air: dict[str, Array] = {}
     media = np.empty((n_periods, len(plans)))
     for j, plan in enumerate(plans):
         weight = 0.75 if plan.group else 0.0
-        own = _autoregressive(rng, n_periods)
+        own = autoregressive(rng, n_periods)
         movement = weight * shared[plan.group] + np.sqrt(1 - weight**2) * own
         calendar = _on_air(rng, plan.flighting, n_periods)
         on_air[plan.name] = on_air.get(plan.flights_with, calendar)
@@ -256,8 +256,20 @@ def _on_air(rng: np.random.Generator, flighting: Flighting, n_periods: int) -> A
     return on_air
 
 
-def _autoregressive(rng: np.random.Generator, n_periods: int, memory: float = 0.6) -> Array:
-    """A stationary first-order autoregression with variance one."""
+def autoregressive(rng: np.random.Generator, n_periods: int, memory: float = 0.6) -> Array:
+    """A stationary first-order autoregression with variance one.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    n_periods : int
+    memory : float
+        Correlation of one period with the next, between -1 and 1.
+
+    Returns
+    -------
+    ndarray of shape (date,)
+    """
     shocks = rng.normal(0, np.sqrt(1 - memory**2), n_periods)
     series = np.empty(n_periods)
     level = rng.normal()

@@ -32,6 +32,8 @@ class Check:
         The figure that was judged, None where it could not be computed.
     threshold : float or None
         What it was held against.
+    remedy : str
+        What to do about it; empty where nothing needs to be done.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Check:
     sentence: str
     value: float | None = None
     threshold: float | None = None
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Verdict:
                     "value": check.value,
                     "threshold": check.threshold,
                     "sentence": check.sentence,
+                    "remedy": check.remedy,
                 }
                 for check in self.checks
             ]

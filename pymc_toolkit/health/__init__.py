@@ -1,0 +1,1 @@
+"""Whether data can carry a model, whether a fit can be believed, and which channels it knows."""

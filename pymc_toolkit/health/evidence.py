@@ -1,0 +1,215 @@
+"""Where what a model says of each channel comes from: an experiment, the data, or the prior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from pymc_toolkit.analysis.contributions import decomposition, earned
+from pymc_toolkit.arrays import over_regions
+from pymc_toolkit.engines import get_engine
+from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.fleets.judge import named
+from pymc_toolkit.health.experiment_checks import Tested, totals
+from pymc_toolkit.health.result import IDENTIFIED, PRIOR_DRIVEN, SHIFT, TESTED
+from pymc_toolkit.health.thresholds import Thresholds, unless_passed
+from pymc_toolkit.names import CHANNEL, DATE, FITTED
+from pymc_toolkit.verdicts import Check, Status
+
+_PRIOR_DRAWS = 1000
+
+
+def prior_fit(fit: Fit, draws: int = _PRIOR_DRAWS) -> Fit | None:
+    """The model before it saw the data, as a fit whose draws are those of the prior.
+
+    Parameters
+    ----------
+    fit : Fit
+    draws : int
+
+    Returns
+    -------
+    Fit or None
+        None of an engine that has no prior to draw from.
+    """
+    draw = getattr(get_engine(fit.engine), "prior_draws", None)
+    if draw is None:
+        return None
+    try:
+        prior = draw(fit.training, fit.spec, draws, fit.sampling.random_seed)
+    except (SpecificationError, NotImplementedError):
+        return None
+    return replace(fit, idata=xr.DataTree.from_dict({"posterior": prior}))
+
+
+def media_shares(components: xr.Dataset) -> xr.DataArray:
+    """Share of each channel in what all channels brought (chain, draw, channel).
+
+    How much media bring in all is bounded by what was sold, whatever the data say of one channel;
+    how that divides among channels is not. Of a single channel its share in the target is taken.
+
+    Parameters
+    ----------
+    components : xarray.Dataset
+        From :func:`pymc_toolkit.analysis.contributions.decomposition`.
+    """
+    brought = earned(components)
+    alone = brought.sizes[CHANNEL] == 1
+    whole = over_regions(components[FITTED].sum(DATE)) if alone else brought.sum(CHANNEL)
+    return brought / whole.where(whole != 0)
+
+
+def shifts(prior: xr.DataArray | None, posterior: xr.DataArray) -> pd.Series:
+    """How far each channel's share moved from prior to posterior.
+
+    Parameters
+    ----------
+    prior : xarray.DataArray or None
+    posterior : xarray.DataArray
+        Shares, dims chain, draw and channel.
+
+    Returns
+    -------
+    pandas.Series
+        Kolmogorov-Smirnov distance, between 0 and 1, index channel; NaN without a prior.
+    """
+    channels = [str(name) for name in posterior[CHANNEL].values]
+    found = {}
+    for name in channels:
+        draws = [
+            shares.sel({CHANNEL: name}).values.ravel()
+            for shares in (prior, posterior)
+            if shares is not None
+        ]
+        kept = [part[np.isfinite(part)] for part in draws]
+        enough = len(kept) == 2 and all(part.size for part in kept)
+        found[name] = float(stats.ks_2samp(*kept).statistic) if enough else float("nan")
+    return pd.Series(found, name="shift", dtype=float).rename_axis(CHANNEL)
+
+
+def shifts_of(before: Fit | None, components: xr.Dataset) -> pd.Series:
+    """The same of a fit and what it was before the data.
+
+    Parameters
+    ----------
+    before : Fit or None
+        From :func:`prior_fit`.
+    components : xarray.Dataset
+        Of the fit.
+    """
+    prior = None if before is None else media_shares(decomposition(before))
+    return shifts(prior, media_shares(components))
+
+
+def judge_shift(shift: pd.Series, limits: Thresholds) -> Check:
+    """Whether the data changed what was believed of each channel.
+
+    Parameters
+    ----------
+    shift : pandas.Series
+        From :func:`shifts`.
+    limits : Thresholds
+    """
+    if shift.isna().all():
+        sentence = "The engine has no prior to compare with: what the data added is not known."
+        remedy = "Compare fits with other settings, or test the channels."
+        return Check(SHIFT, Status.REVIEW, sentence, remedy=remedy)
+    silent = [str(name) for name in shift.index[~(shift >= limits.shift)]]
+    share = len(silent) / len(shift)
+    status = Status.REVIEW if silent else Status.PASS
+    if share > limits.shift_channels_fail:
+        status = Status.FAIL
+    return Check(
+        SHIFT,
+        status,
+        "The data changed what was believed of every channel."
+        if not silent
+        else f"Of {len(silent)} of {len(shift)} channels the data said next to nothing "
+        f"({named(silent)}): what the model says of them is what was assumed.",
+        float(shift.min()),
+        limits.shift,
+        unless_passed(status, f"Test {named(silent)}, or vary their spend more than before."),
+    )
+
+
+def tell_tiers(
+    shift: pd.Series,
+    experiments: Sequence[Tested],
+    doubts: Mapping[str, str],
+    limits: Thresholds,
+    before: Fit | None = None,
+) -> pd.DataFrame:
+    """The tier of every channel.
+
+    A channel is tested if the model agrees with an experiment on it that says more than the prior
+    did. Otherwise it is prior-driven if there is a doubt about it or the data did not move it, and
+    identified if neither.
+
+    Parameters
+    ----------
+    shift : pandas.Series
+        From :func:`shifts`.
+    experiments : sequence of Tested
+    doubts : Mapping of str to str
+        By channel, why data alone cannot tell what it earns, as a sentence.
+    limits : Thresholds
+    before : Fit, optional
+        From :func:`prior_fit`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index channel; ``tier, shift, reason``.
+    """
+    against, agreeing = _by_channel(experiments, limits, before)
+    rows = {}
+    for name, moved in shift.items():
+        channel = str(name)
+        if channel in agreeing:
+            tier, reason = TESTED, f"An experiment measured it: {agreeing[channel]}."
+        elif channel in doubts:
+            tier, reason = PRIOR_DRIVEN, doubts[channel]
+        elif not moved >= limits.shift:
+            tier = PRIOR_DRIVEN
+            reason = (
+                "Whether the data say anything of it cannot be told: there is no prior to compare."
+                if np.isnan(moved)
+                else "The data hardly moved what was assumed of it before "
+                f"(distance {moved:.2f} of 1)."
+            )
+        else:
+            tier = IDENTIFIED
+            reason = (
+                f"The way it varied tells what it earns (distance {moved:.2f} of 1 from what was "
+                "assumed); no experiment confirms it."
+            )
+        if channel in against:
+            reason += f" An experiment contradicts the model: {against[channel]}."
+        rows[channel] = {"tier": tier, "shift": float(moved), "reason": reason}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(CHANNEL)
+
+
+def _by_channel(
+    experiments: Sequence[Tested], limits: Thresholds, before: Fit | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels of experiments that contradict the model, and of those that tell more than a prior."""
+    tests = [one.test for one in experiments]
+    # Without a prior there is nothing that an experiment could say less than.
+    spread = [np.inf] * len(tests)
+    if before is not None:
+        spread = [float(draws.std()) for draws in totals(before, tests)]
+    against, agreeing = {}, {}
+    for one, believed in zip(experiments, spread, strict=True):
+        if one.p_value < limits.experiment_p:
+            against[one.test.channel] = one.test.label
+        elif one.test.total_sigma < believed:
+            agreeing[one.test.channel] = one.test.label
+    # One experiment that contradicts is enough for doubt.
+    kept = {name: label for name, label in agreeing.items() if name not in against}
+    return against, kept
