@@ -1,4 +1,4 @@
-"""A made-up client's report with realistic numbers and awkward names, to test it without a model."""
+"""A made-up client's report with realistic numbers and awkward names, to test without a model."""
 
 from __future__ import annotations
 

@@ -80,10 +80,10 @@ def _curve(book: Book, name: str, table: pd.DataFrame) -> go.Figure:
     horizontal = value_axis(table["spend"], plain(book.say(title)), 3, write=write_tick)
     figure.update_layout(xaxis=horizontal)
     marks = (
-        ("present", texts.curves_present, INK, "circle-open"),
-        ("recommended", texts.curves_recommended, VERMILION, "diamond"),
+        ("present", texts.curves_present, INK, "circle-open", 12),
+        ("recommended", texts.curves_recommended, VERMILION, "diamond", 8),
     )
-    for column, label, colour, symbol in marks:
+    for column, label, colour, symbol, size in marks:
         level = float(report.levels[column].get(name, np.nan))
         if not np.isfinite(level):
             continue
@@ -93,7 +93,12 @@ def _curve(book: Book, name: str, table: pd.DataFrame) -> go.Figure:
             x=[level],
             y=[ends[0]],
             mode="markers",
-            marker={"color": colour, "size": 9, "symbol": symbol, "line": {"width": 2}},
+            marker={
+                "color": colour,
+                "size": size,
+                "symbol": symbol,
+                "line": {"width": 2, "color": colour},
+            },
             customdata=[literal(f"{label}: {write(level)}, {_spanned(book, *ends)}")],
             hovertemplate="%{customdata}<extra></extra>",
         )

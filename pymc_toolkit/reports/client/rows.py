@@ -19,6 +19,7 @@ from pymc_toolkit.reports.look import (
     arms,
     blank,
     label_rows,
+    room_for_names,
     rows_height,
     value_axis,
 )
@@ -117,7 +118,7 @@ def marked_rows(
             hovertemplate="%{customdata}<extra></extra>",
             **interval,
         )
-    label_rows(figure, names, written)
+    label_rows(figure, names, written, room_for_names(written))
     ends = np.concatenate([group.values.to_numpy(dtype=float).ravel() for group in marks])
     if line is not None:
         ends = np.append(ends, line)

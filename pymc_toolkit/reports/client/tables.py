@@ -153,7 +153,7 @@ def evidence(book: Book) -> ClientTable:
         [Name(str(name)), tier_badge(book, str(row["tier"])), str(row["evidence"])]
         for name, row in table.iterrows()
     ]
-    columns = (texts.column_channel, texts.column_tier, texts.column_why)
+    columns = (texts.column_channel, texts.column_tier, texts.column_rests)
     return ClientTable(texts.table_evidence, columns, rows, frozenset({1, 2}))
 
 
