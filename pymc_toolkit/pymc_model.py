@@ -17,6 +17,7 @@ from pymc_toolkit.analysis import variables
 from pymc_toolkit.analysis.diagnostics import warn_unless_converged
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_table
+from pymc_toolkit.analysis.returns import channel_returns
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines import get_engine
@@ -32,7 +33,7 @@ from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
 from pymc_toolkit.prior_checks import checked_overrides
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
-from pymc_toolkit.return_methods import ReturnMethods, returns
+from pymc_toolkit.return_methods import ReturnMethods
 from pymc_toolkit.storage import SavedModel
 from pymc_toolkit.uplift_methods import UpliftMethods
 from pymc_toolkit.uplift_windows import check_spend_changes, seen_tests
@@ -342,7 +343,8 @@ class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods, Health
         spec = _with_priors(self.spec, self.spec.prior_overrides, config)
         roi_before = self.roi()
         fit = self._sample(config, spec, settings, progressbar)
-        record = RefreshRecord.of(before.training, fit.training, roi_before, returns(config, fit))
+        roi_after = channel_returns(fit, config.cost_per_unit)
+        record = RefreshRecord.of(before.training, fit.training, roi_before, roi_after)
         self.config, self.spec, self._fit, self._sampling = config, spec, fit, settings
         self.refresh_history.append(record)
         return self

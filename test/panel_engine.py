@@ -113,6 +113,10 @@ class RidgeByRegion:
             }
         )
 
+    def channels_interact(self, fit: Fit) -> bool:
+        """Each channel has a slope of its own."""
+        return False
+
     def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
         """Several observations around each member of the ensemble."""
         many = xr.concat([expected] * AROUND, dim="draw")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from fits import fake_fit, small_config, small_data
 
-from pymc_toolkit.analysis.contributions import by_period, decomposition, roi, totals
+from pymc_toolkit.analysis.contributions import by_period, decomposition, totals
 from pymc_toolkit.analysis.intervals import summarise
 from pymc_toolkit.analysis.prediction import predict, prediction_table
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
@@ -78,30 +77,6 @@ def test_a_column_may_be_called_as_a_component() -> None:
     np.testing.assert_allclose(
         periods["trend"], parts["trend"].mean(("chain", "draw")), err_msg="the model's own"
     )
-
-
-def test_roi_of_given_numbers() -> None:
-    """Returns of each draw are averaged, not the ratio of averages of anything else."""
-    coords = {"channel": ["a", "b"]}
-    earned = xr.DataArray(
-        np.array([[[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]]),
-        dims=("chain", "draw", "date", "channel"),
-        coords=coords,
-    )
-    media = xr.DataArray([[1.0, 10.0], [3.0, 10.0]], dims=("date", "channel"), coords=coords)
-    table = roi(earned, media, {"b": 0.5}, ci_prob=0.5)
-    expected = pd.DataFrame(
-        {
-            "spend": [4.0, 10.0],
-            "exposure": [4.0, 20.0],
-            "contribution": [8.0, 10.0],
-            "roi": [2.0, 1.0],
-            "ci_low": [1.5, 0.8],
-            "ci_high": [2.5, 1.2],
-        },
-        index=pd.Index(["a", "b"], name="channel"),
-    )
-    pd.testing.assert_frame_equal(table, expected, check_index_type=False, check_names=True)
 
 
 @pytest.mark.parametrize("saturation", SATURATIONS)

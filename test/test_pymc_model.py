@@ -355,6 +355,40 @@ def test_roi_uses_the_costs_that_the_model_was_made_with(
     assert made_with.roi().loc[first, "roi"] == pytest.approx(free.loc[first, "roi"] / 2)
 
 
+def test_every_return_uses_those_costs(client: SimulatedClient, fake_sampler: Install) -> None:
+    fake_sampler()
+    first, second, _ = client.channel_names
+    made_with = make(client, cost_per_unit={first: 2, second: None}).fit(**FEW)
+    dates = ("2021-02-01", "2021-05-01")
+    exposure = client.data[client.data["date_week"].between(*dates)][first].sum()
+    for ask, name, power in (
+        (made_with.roi, "roi", -1),
+        (made_with.marginal_roi, "marginal_roi", -1),
+        (made_with.cost_per_outcome, "cost_per_outcome", 1),
+    ):
+        table, free = ask(dates=dates), ask({}, dates=dates)
+        assert table.loc[first, "spend"] == pytest.approx(2 * exposure)
+        columns = [name, "ci_low", "ci_high"]
+        pd.testing.assert_series_equal(
+            table.loc[first, columns], free.loc[first, columns] * 2.0**power
+        )
+        assert table.loc[second, columns].isna().all()
+        narrow = ask(dates=dates, ci_prob=0.5)
+        assert narrow.loc[first, "ci_low"] > table.loc[first, "ci_low"]
+
+
+def test_curves_and_carry_over_of_a_model(model: PymcModel, client: SimulatedClient) -> None:
+    curves, narrow = model.response_curves(), model.response_curves(0.5)
+    assert list(curves.columns) == ["channel", "spend", "mean", "ci_low", "ci_high", "observed"]
+    assert list(curves["channel"].unique()) == client.channel_names
+    assert (narrow["ci_high"] - narrow["ci_low"]).sum() < (
+        curves["ci_high"] - curves["ci_low"]
+    ).sum()
+    times, narrow = model.carry_over(), model.carry_over(0.5)
+    assert list(times.index) == client.channel_names
+    assert (narrow["ci_high"] < times["ci_high"]).all()
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_a_channel_without_spend_has_no_roi(client: SimulatedClient, fake_sampler: Install) -> None:
     fake_sampler()
@@ -377,8 +411,9 @@ def test_a_channel_without_spend_has_no_roi(client: SimulatedClient, fake_sample
 def test_impossible_costs_are_refused(
     model: PymcModel, costs: dict[str, float], error: type[Exception]
 ) -> None:
-    with pytest.raises(error, match="cost_per_unit"):
-        model.roi(costs)
+    for ask in (model.roi, model.marginal_roi, model.cost_per_outcome):
+        with pytest.raises(error, match="cost_per_unit"):
+            ask(costs)
 
 
 # --- before the fit, and what cannot be fitted
@@ -392,6 +427,10 @@ def test_impossible_costs_are_refused(
         lambda m: m.summarize_variable("intercept"),
         lambda m: m.contributions(),
         lambda m: m.roi(),
+        lambda m: m.marginal_roi(),
+        lambda m: m.cost_per_outcome(),
+        lambda m: m.response_curves(),
+        lambda m: m.carry_over(),
         lambda m: m.idata,
         lambda m: m.convergence,
         lambda m: m.refresh(pd.DataFrame()),

@@ -15,8 +15,8 @@ from pymc_toolkit.analysis.contributions import (
     credited,
     decomposition,
     moved_credit,
-    roi,
 )
+from pymc_toolkit.analysis.returns import roi
 from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.engines.bayesian.decompose import decompose

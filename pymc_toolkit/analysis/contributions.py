@@ -1,8 +1,6 @@
-"""What each part of the model contributed to the target, and what media returned on their cost."""
+"""What each part of the model contributed to the target."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -114,44 +112,6 @@ def moved_credit(
     table = table[table["amount"] != 0]
     largest = table["amount"].abs().sort_values(ascending=False, kind="stable").index
     return table.loc[largest].reset_index(drop=True)
-
-
-def roi(
-    contributions: xr.DataArray,
-    media: xr.DataArray,
-    cost_per_unit: Mapping[str, float | None],
-    ci_prob: float = CI_PROB,
-) -> pd.DataFrame:
-    """What each channel returned on what it cost, over the whole window and all regions.
-
-    The return is the sum of contributions over the sum of cost; carry-over beyond the window is not
-    counted. A channel without any spend has no ROI, and neither has one that was not bought.
-
-    Parameters
-    ----------
-    contributions : xarray.DataArray
-        Channel contributions with dims chain, draw, date (and geo) and channel, in units of the
-        target.
-    media : xarray.DataArray
-        Spend or exposure, dims date (and geo) and channel.
-    cost_per_unit : Mapping of str to float or None
-        For channels that are not money: cost of one unit, or None if it was not bought.
-    ci_prob : float
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index channel; ``spend`` (money, NaN if not bought), ``exposure`` (sum of the column),
-        ``contribution`` (mean), ``roi`` (mean), ``ci_low``, ``ci_high``.
-    """
-    total = summarise(over_regions(contributions.sum(DATE)), ci_prob)
-    exposure = over_regions(media.sum(DATE))
-    costs = [cost_per_unit.get(str(name), 1.0) for name in exposure[CHANNEL].values]
-    spend = exposure * np.array([np.nan if cost is None else cost for cost in costs])
-    returns = (total / spend.where(spend > 0)).rename(mean="roi")
-    table = returns.assign(spend=spend, exposure=exposure, contribution=total["mean"])
-    columns = ["spend", "exposure", "contribution", "roi", "ci_low", "ci_high"]
-    return to_frame(table[columns].reset_coords(drop=True))
 
 
 def earned(components: xr.Dataset) -> xr.DataArray:

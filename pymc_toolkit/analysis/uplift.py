@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pymc_toolkit.analysis.contributions import decomposition, roi
+from pymc_toolkit.analysis.contributions import decomposition
 from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.analysis.returns import roi
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.components.uplift_tests import BOUND, ROBUST, ROBUST_NU, UpliftTest
 from pymc_toolkit.engines import get_engine

@@ -140,6 +140,9 @@ class Engine(Protocol):
             where there are regions.
         """
 
+    def channels_interact(self, fit: Fit) -> bool:
+        """Whether spend on one channel can change what another brings."""
+
     def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
         """Draw observations around the expected target, both on the scaled data.
 

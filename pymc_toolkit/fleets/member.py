@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from pymc_toolkit.analysis.contributions import decomposition, roi
+from pymc_toolkit.analysis.contributions import decomposition
 from pymc_toolkit.analysis.prediction import predict, prediction_table
+from pymc_toolkit.analysis.returns import roi
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.exceptions import MemberFailedError

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pymc_toolkit.analysis.contributions import TOTAL, decomposition, earned, roi, totals
+from pymc_toolkit.analysis.contributions import TOTAL, decomposition, earned, totals
 from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.analysis.returns import roi
 from pymc_toolkit.arrays import coordinate_labels
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit

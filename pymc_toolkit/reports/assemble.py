@@ -18,12 +18,12 @@ from pymc_toolkit.analysis.contributions import (
     decomposition,
     earned,
     moved_credit,
-    roi,
     totals,
 )
 from pymc_toolkit.analysis.diagnostics import prior_against_posterior
 from pymc_toolkit.analysis.intervals import CI_PROB, summarise
 from pymc_toolkit.analysis.response import media_effectiveness, observed_spend, response_curves
+from pymc_toolkit.analysis.returns import roi
 from pymc_toolkit.analysis.uplift import uplift_table
 from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.engines import get_engine

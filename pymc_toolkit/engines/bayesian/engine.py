@@ -14,6 +14,7 @@ from pymc_toolkit.channel_graph.candidates import candidate_edges
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.dates import check_seasonality
 from pymc_toolkit.engines.base import Fit, Unit
+from pymc_toolkit.engines.bayesian.blend import Blend
 from pymc_toolkit.engines.bayesian.compiled import compiled_model
 from pymc_toolkit.engines.bayesian.dag import (
     check_graph,
@@ -136,6 +137,10 @@ class BayesianEngine:
     def credit_upstream(self, fit: Fit, data: ModelData) -> xr.Dataset:
         """Contributions, each credited to the channel that began it."""
         return credit_upstream(fit.posterior, fit.spec, fit.training, data)
+
+    def channels_interact(self, fit: Fit) -> bool:
+        """Where likely causes of a channel's spend reach its curve."""
+        return Blend.of(fit.posterior, fit.training) is not None
 
     def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
         """Add noise of the likelihood to the expected target."""

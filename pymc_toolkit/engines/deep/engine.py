@@ -138,6 +138,10 @@ class DeepEngine:
             "graph tells what each channel causes. Use engine='bayesian'."
         )
 
+    def channels_interact(self, fit: Fit) -> bool:
+        """Always: the recurrent state that moves all coefficients reads every channel."""
+        return True
+
     def observe(self, fit: Fit, expected: xr.DataArray, seed: int) -> xr.DataArray:
         """Add errors, and after training the drift of the level, to what networks expect."""
         level = Levels.of(fit.training).target
