@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pymc_toolkit.client_config import ClientConfig as ClientConfig
     from pymc_toolkit.components.channel_dag import ChannelDag as ChannelDag
     from pymc_toolkit.components.uplift_tests import UpliftTest as UpliftTest
+    from pymc_toolkit.decisions.allocation import Allocation as Allocation
+    from pymc_toolkit.decisions.limits import Constraint as Constraint
     from pymc_toolkit.fleets.forecast import ForecastFleet as ForecastFleet
     from pymc_toolkit.fleets.holdout import HoldoutFleet as HoldoutFleet
     from pymc_toolkit.fleets.production import ProductionFleet as ProductionFleet
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from pymc_toolkit.simulate import simulate_ms as simulate_ms
 
 _HOMES = {
+    "Allocation": "pymc_toolkit.decisions.allocation",
     "ChannelDag": "pymc_toolkit.components.channel_dag",
     "ClientConfig": "pymc_toolkit.client_config",
+    "Constraint": "pymc_toolkit.decisions.limits",
     "ForecastFleet": "pymc_toolkit.fleets.forecast",
     "HoldoutFleet": "pymc_toolkit.fleets.holdout",
     "ProductionFleet": "pymc_toolkit.fleets.production",
@@ -38,8 +42,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "Allocation",
     "ChannelDag",
     "ClientConfig",
+    "Constraint",
     "ForecastFleet",
     "HoldoutFleet",
     "ProductionFleet",

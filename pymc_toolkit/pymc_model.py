@@ -20,6 +20,7 @@ from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_tab
 from pymc_toolkit.analysis.returns import channel_returns
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
+from pymc_toolkit.decision_methods import DecisionMethods
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.engines.convergence import Convergence
@@ -47,7 +48,14 @@ _GREEK = {"lam": "lambda"}
 _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
-class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods, HealthMethods):
+class PymcModel(
+    ReturnMethods,
+    DecisionMethods,
+    FleetMethods,
+    GraphMethods,
+    UpliftMethods,
+    HealthMethods,
+):
     """A client's media mix model.
 
     Parameters

@@ -20,6 +20,7 @@ LAYERS = [
         "pymc_toolkit",
         "pymc_toolkit.pymc_model",
         "pymc_toolkit.return_methods",
+        "pymc_toolkit.decision_methods",
         "pymc_toolkit.fleet_methods",
         "pymc_toolkit.graph_methods",
         "pymc_toolkit.uplift_methods",
@@ -27,7 +28,7 @@ LAYERS = [
     ],
     ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
     ["pymc_toolkit.fleets", "pymc_toolkit.reports", "pymc_toolkit.health"],
-    ["pymc_toolkit.analysis", "pymc_toolkit.experiments"],
+    ["pymc_toolkit.analysis", "pymc_toolkit.experiments", "pymc_toolkit.decisions"],
     ["pymc_toolkit.engines", "pymc_toolkit.fit_files"],
     [
         "pymc_toolkit.client_config",
