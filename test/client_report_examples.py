@@ -155,7 +155,7 @@ def small_client_report(**changes: Any) -> ClientReport:
 
 def _channels(model: ModelReport) -> pd.DataFrame:
     totals, roi = model.totals, model.roi
-    media = totals["contribution"].sum()
+    media = totals["contribution"][roi["paid"]].sum()
     spend = roi["spend"].where(roi["paid"])
     table = pd.DataFrame(
         {
@@ -164,9 +164,9 @@ def _channels(model: ModelReport) -> pd.DataFrame:
             "contribution": totals["contribution"],
             "contribution_low": totals["ci_low"],
             "contribution_high": totals["ci_high"],
-            "effect": totals["contribution"] / media,
-            "effect_low": totals["ci_low"] / media,
-            "effect_high": totals["ci_high"] / media,
+            "effect": (totals["contribution"] / media).where(roi["paid"]),
+            "effect_low": (totals["ci_low"] / media).where(roi["paid"]),
+            "effect_high": (totals["ci_high"] / media).where(roi["paid"]),
             "roi": roi["roi"].where(roi["paid"]),
             "roi_low": roi["ci_low"].where(roi["paid"]),
             "roi_high": roi["ci_high"].where(roi["paid"]),
@@ -214,6 +214,7 @@ def _recommendation(channels: pd.DataFrame) -> Recommendation:
             "source": ["facebook_ads_conversions_cost", NASTY, "google_ads_video_cost"],
             "destination": [BEST, QUOTED, "google_ads_search_brand_cost"],
             "amount": [8_632.0, 7_800.0, 6_435.0],
+            "carried": True,
         }
     )
     dates = pd.date_range("2024-02-05", periods=_HORIZON, freq="W-MON", name="date")

@@ -87,6 +87,12 @@ class Book:
         amount = float(advice.moves["amount"].iloc[position])
         return Figure(f"move:{position}", "fact", self.writer.money(amount))
 
+    def difference(self, channel: str, advice: Recommendation) -> Figure:
+        """By how much money the budget of a channel would change."""
+        row = advice.table.loc[channel]
+        amount = abs(float(row["recommended"] - row["current"]))
+        return Figure(f"difference:{channel}", "fact", self.writer.money(amount))
+
     def spend(self, channel: str) -> Figure:
         """What was spent on a channel."""
         amount = self._channel(channel, "spend")

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from pymc_toolkit.reports.client.book import Book
-from pymc_toolkit.reports.client.contract import IDENTIFIED, PRIOR_DRIVEN, TESTED
+from pymc_toolkit.reports.client.contract import (
+    IDENTIFIED,
+    PRIOR_DRIVEN,
+    TESTED,
+    Recommendation,
+)
 from pymc_toolkit.reports.client.money_figures import bought
 from pymc_toolkit.reports.client.sentences import Name, Sentence, join
 from pymc_toolkit.reports.client.tables import Cell, ClientTable, by_spend
@@ -16,6 +21,8 @@ LIKELY = 0.8
 # A range as wide as its middle says little of a channel.
 _WIDE = 1.0
 _MOST_OF_A_KIND = 4
+# Changes of less than this share of the budget are none.
+_ROUNDING = 0.005
 
 Trust = Literal["pass", "review", "fail"]
 
@@ -38,12 +45,34 @@ def headline(book: Book) -> Sentence:
     if advice is None:
         return book.say(texts.headline_none, share=share)
     known = {"share": share, "total": book.total(advice), "horizon": book.horizon(advice)}
-    if advice.moves.empty or advice.probability < LIKELY:
+    if nothing_to_move(advice):
         return book.say(texts.headline_stay, **known)
-    table = advice.table
-    same = abs(table["recommended"].sum() / table["current"].sum() - 1) < 0.005
-    template = texts.headline_move if same else texts.headline_budget
+    if len(advice.moves) and not advice.moves["carried"].any():
+        return book.say(texts.headline_untested, share=share)
+    template = texts.headline_move if same_total(advice) else texts.headline_budget
     return book.say(template, **known, moved=book.moved(advice), uplift=book.uplift(advice))
+
+
+def nothing_to_move(advice: Recommendation) -> bool:
+    """Whether the plan should stay: nothing would change, or too little speaks for a gain.
+
+    Parameters
+    ----------
+    advice : Recommendation
+    """
+    changed = (advice.table["recommended"] - advice.table["current"]).abs().sum()
+    return bool(changed < _ROUNDING * advice.total) or advice.probability < LIKELY
+
+
+def same_total(advice: Recommendation) -> bool:
+    """Whether money only changes places.
+
+    Parameters
+    ----------
+    advice : Recommendation
+    """
+    planned = float(advice.table["current"].sum())
+    return abs(advice.total - planned) < _ROUNDING * max(planned, advice.total)
 
 
 def trust(book: Book) -> tuple[Trust, str, list[Sentence]]:

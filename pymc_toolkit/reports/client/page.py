@@ -15,7 +15,8 @@ from pymc_toolkit.reports.client import (
 )
 from pymc_toolkit.reports.client.book import Book
 from pymc_toolkit.reports.client.brand import Brand
-from pymc_toolkit.reports.client.contract import ClientReport
+from pymc_toolkit.reports.client.contract import ClientReport, Recommendation
+from pymc_toolkit.reports.client.recommend import MOVES
 from pymc_toolkit.reports.client.sentences import Figure, Name, Sentence, plain
 from pymc_toolkit.reports.client.texts import ENGLISH, Texts
 from pymc_toolkit.reports.page import Block, Note, Page, Section
@@ -224,18 +225,36 @@ def _actions(book: Book) -> tuple[Sentence, list[Sentence], Sentence]:
     if advice is None:
         return (), [], book.say(texts.moves_missing)
     heading = book.say(texts.moves_heading, horizon=book.horizon(advice))
-    if advice.moves.empty or advice.probability < findings.LIKELY:
+    if findings.nothing_to_move(advice):
         return heading, [], book.say(texts.moves_none, section=texts.section_doubts[0])
-    moves = [
+    more = book.say(texts.moves_more, section=texts.section_budget[0])
+    return heading, _moves(book, advice), more
+
+
+def _moves(book: Book, advice: Recommendation) -> list[Sentence]:
+    """The largest moves; or changes by channel, where the budget grows or shrinks."""
+    texts = book.texts
+    if findings.same_total(advice):
+        return [
+            book.say(
+                texts.move if bool(row["carried"]) else texts.move_uncarried,
+                amount=book.move(i, advice),
+                source=Name(str(row["source"])),
+                destination=Name(str(row["destination"])),
+            )
+            for i, (_, row) in enumerate(advice.moves.iterrows())
+        ]
+    changes = advice.table["recommended"] - advice.table["current"]
+    largest = changes.abs().sort_values(ascending=False, kind="stable").index[:MOVES]
+    return [
         book.say(
-            texts.move,
-            amount=book.move(i, advice),
-            source=Name(str(row["source"])),
-            destination=Name(str(row["destination"])),
+            texts.move_add if changes[name] > 0 else texts.move_cut,
+            amount=book.difference(str(name), advice),
+            source=Name(str(name)),
+            destination=Name(str(name)),
         )
-        for i, (_, row) in enumerate(advice.moves.iterrows())
+        for name in largest
     ]
-    return heading, moves, book.say(texts.moves_more, section=texts.section_budget[0])
 
 
 def _sections(book: Book) -> list[Section]:

@@ -191,9 +191,10 @@ def errors(book: Book) -> ClientTable | None:
     book : Book
     """
     texts, scores = book.texts, book.report.scores
-    if scores.empty or not book.report.provenance.held_out:
+    number = int(book.report.fit["holdout"].sum())
+    if scores.empty or not number:
         return None
-    held = book.count_periods(book.report.provenance.held_out)
+    held = book.count_periods(number)
     names = {"model": texts.model_name, **texts.baseline_names}
     rows: list[list[Cell]] = [
         [names.get(str(name), str(name)).capitalize(), book.error(str(name))]

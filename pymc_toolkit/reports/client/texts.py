@@ -87,6 +87,10 @@ class Texts:
         "Media brought {share} of {target}; no other division of the {total} for the next "
         "{horizon} is clearly better than the plan."
     )
+    headline_untested: str = (
+        "Media brought {share} of {target}; the budget asked about rests on channels of which the "
+        "evidence does not say enough."
+    )
     headline_none: str = "Media brought {share} of {target}."
     headline_blocked: str = (
         "No recommendation yet: the model did not pass checks that advice on money needs."
@@ -137,6 +141,10 @@ class Texts:
 
     moves_heading: str = "What to move in the next {horizon}"
     move: str = "{amount} from {source} to {destination}"
+    move_uncarried: str = (
+        "{amount} from {source} to {destination} \N{EN DASH} only after a test: the evidence does "
+        "not carry it yet"
+    )
     move_add: str = "{amount} more for {destination}"
     move_cut: str = "{amount} less for {source}"
     moves_more: str = "The whole plan, by channel and {period}, is under {section}."
@@ -167,7 +175,7 @@ class Texts:
 
     table_channels: str = "Every channel, over the whole window"
     column_contribution: str = "Brought ({ci})"
-    column_effect: str = "Share of media's effect ({ci})"
+    column_effect: str = "Share of effect ({ci})"
     column_spend_share: str = "Share of spend"
     table_budget: str = "Money for the next {horizon}, by channel"
     column_current: str = "Plan"
