@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from pymc_toolkit.fleets.recovery import RecoveryFleet as RecoveryFleet
     from pymc_toolkit.fleets.stability import StabilityFleet as StabilityFleet
     from pymc_toolkit.pymc_model import PymcModel as PymcModel
+    from pymc_toolkit.reports.client.brand import Brand as Brand
     from pymc_toolkit.simulate import simulate_client as simulate_client
     from pymc_toolkit.simulate import simulate_ms as simulate_ms
 
 _HOMES = {
     "Allocation": "pymc_toolkit.decisions.allocation",
+    "Brand": "pymc_toolkit.reports.client.brand",
     "ChannelDag": "pymc_toolkit.components.channel_dag",
     "ClientConfig": "pymc_toolkit.client_config",
     "Constraint": "pymc_toolkit.decisions.limits",
@@ -43,6 +45,7 @@ _HOMES = {
 
 __all__ = [
     "Allocation",
+    "Brand",
     "ChannelDag",
     "ClientConfig",
     "Constraint",

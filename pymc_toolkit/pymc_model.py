@@ -34,6 +34,7 @@ from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
 from pymc_toolkit.prior_checks import checked_overrides
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
+from pymc_toolkit.report_methods import ReportMethods
 from pymc_toolkit.return_methods import ReturnMethods
 from pymc_toolkit.storage import SavedModel
 from pymc_toolkit.uplift_methods import UpliftMethods
@@ -49,7 +50,13 @@ _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
 class PymcModel(
-    ReturnMethods, DecisionMethods, FleetMethods, GraphMethods, UpliftMethods, HealthMethods
+    ReturnMethods,
+    DecisionMethods,
+    FleetMethods,
+    GraphMethods,
+    UpliftMethods,
+    HealthMethods,
+    ReportMethods,
 ):
     """A client's media mix model.
 

@@ -42,6 +42,7 @@ from pymc_toolkit.reports.look import (
     band,
     blank,
     label_rows,
+    room_for_names,
     rows_height,
     value_axis,
 )
@@ -160,7 +161,9 @@ def waterfall_figure(
         orientation="h",
         marker_color=_bar_colours(table, colour),
         width=0.28,
-        customdata=[[literal(name), text] for name, text in zip(names, written, strict=True)],
+        customdata=[
+            [literal(name), literal(text)] for name, text in zip(names, written, strict=True)
+        ],
         hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
     )
     figure.add_scatter(
@@ -180,7 +183,7 @@ def waterfall_figure(
             line={"color": MUTED, "width": 1, "dash": "dot"},
             hoverinfo="skip",
         )
-    label_rows(figure, names, written)
+    label_rows(figure, names, written, room_for_names(written))
     return figure
 
 

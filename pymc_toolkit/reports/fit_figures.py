@@ -80,7 +80,7 @@ def expected_and_actual(
         name=expected,
         mode="lines",
         line={"color": colour, "width": 2},
-        customdata=each(write_span, fit, "mean", "ci_low", "ci_high"),
+        customdata=[literal(text) for text in each(write_span, fit, "mean", "ci_low", "ci_high")],
         hovertemplate="%{customdata}",
     )
     figure.add_scatter(
@@ -89,7 +89,7 @@ def expected_and_actual(
         name=happened,
         mode="markers",
         marker={"color": INK, "size": 4},
-        customdata=each(write, fit, "actual"),
+        customdata=[literal(text) for text in each(write, fit, "actual")],
         hovertemplate="%{customdata}",
     )
     half = _half_period(fit)

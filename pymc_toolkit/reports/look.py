@@ -26,6 +26,7 @@ BAND = "rgba(0, 114, 178, 0.20)"
 
 ROW_HEIGHT = 44
 LABEL_WIDTH = 36
+_ROW_WIDTH, _SHORTEST_NAME = 52, 14
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 Mark = Literal["area", "hatch", "line", "arrow", "dash", "dot", "ring", "diamond"]
@@ -206,7 +207,9 @@ def value_axis(
     }
 
 
-def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -> None:
+def label_rows(
+    figure: go.Figure, names: Sequence[str], values: Sequence[str], width: int = LABEL_WIDTH
+) -> None:
     """Write a name and a value above each row, the first row at the top.
 
     Above rather than beside, so that long names leave the full width to the marks on a phone.
@@ -217,6 +220,8 @@ def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -
         Row ``i`` of ``n`` is drawn at height ``n - 1 - i``.
     names, values : sequence of str
         Plain text.
+    width : int
+        Most characters of a name.
     """
     n = len(names)
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -228,7 +233,7 @@ def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -
             "bgcolor": PAPER,
             "borderpad": 0,
         }
-        label = literal(shorten(name, LABEL_WIDTH))
+        label = literal(shorten(name, width))
         figure.add_annotation(text=label, x=0, xanchor="left", font={"size": 11}, **common)
         if value:
             style = {"size": 11, "color": MUTED}
@@ -236,6 +241,25 @@ def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -
     figure.update_yaxes(
         range=[-0.6, n - 0.25], showticklabels=False, showgrid=False, automargin=False, ticks=""
     )
+
+
+def room_for_names(values: Sequence[str]) -> int:
+    """Most characters of a name that leave room for the values beside it, on a phone.
+
+    Parameters
+    ----------
+    values : sequence of str
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> room_for_names(["2.10 (1.40-2.90)"]), room_for_names(["1.5 million (1.2-1.8 million)"])
+    (36, 23)
+    """
+    return max(_SHORTEST_NAME, min(LABEL_WIDTH, _ROW_WIDTH - max(map(len, values), default=0)))
 
 
 def rows_height(n: int, extra: int = 56) -> int:

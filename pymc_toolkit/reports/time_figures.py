@@ -160,7 +160,7 @@ def stacked_areas(
                 line={"width": 0, "color": colour},
                 fillcolor=colour,
                 fillpattern={"shape": pattern, "bgcolor": colour, "fgcolor": INK, "size": 6},
-                customdata=[write(value) for value in values],
+                customdata=[literal(write(value)) for value in values],
                 hovertemplate="%{customdata}",
                 hoverinfo="skip" if i else None,
             )
@@ -172,7 +172,7 @@ def stacked_areas(
         name=literal(label),
         mode="lines",
         line={"color": INK, "width": 1},
-        customdata=[write(value) for value in whole],
+        customdata=[literal(write(value)) for value in whole],
         hovertemplate="%{customdata}",
     )
     return figure

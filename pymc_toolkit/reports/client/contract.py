@@ -47,7 +47,8 @@ class Recommendation:
         Index channel; ``current, recommended, change, lower, upper`` (money over the horizon;
         ``change`` is a fraction), ``at_bound, beyond_seen, held`` (bool).
     moves : pandas.DataFrame
-        ``source, destination, amount`` (money), the largest first.
+        ``source, destination, amount`` (money) and ``carried`` (bool: whether the evidence carries
+        it), the largest first.
     flighting : pandas.DataFrame
         Index date, a column a channel: money in each period ahead.
     """
@@ -105,9 +106,9 @@ class ClientReport:
         Of all channels bought with money together; None if none was.
     channels : pandas.DataFrame
         Index channel; ``spend`` (money, NaN if not bought), ``spend_share`` (of money spent);
-        ``contribution, effect`` (share of what media brought), ``roi, marginal``, each also with
-        ``_low`` and ``_high``; ``above_one`` (probability that ROI is above 1, NaN where that
-        means nothing); ``tier`` (one of ``TIERS``) and ``evidence`` (a sentence); ``verb`` (one of
+        ``contribution, effect`` (share of what bought channels brought), ``roi, marginal``, each
+        also with ``_low`` and ``_high``; ``above_one`` (probability that ROI is above 1, NaN where
+        that means nothing); ``tier`` (one of ``TIERS``) and ``evidence`` (a sentence); ``verb`` (one of
         ``VERBS``, or empty) and ``reason`` (a sentence, or empty).
     recommendation : Recommendation or None
         None where nothing is recommended.
@@ -119,8 +120,9 @@ class ClientReport:
     curves : pandas.DataFrame
         Long: ``channel, spend, mean, ci_low, ci_high, observed``, per period.
     levels : pandas.DataFrame
-        Index channel; ``present, recommended`` spend per period in the units of ``curves`` (NaN
-        where unknown) and ``money`` (bool: whether those units are money).
+        Index channel; ``present`` (as planned, or of the last year) and ``recommended`` spend per
+        period in the units of ``curves`` (NaN where unknown), and ``money`` (bool: whether those
+        units are money).
     carry_over : pandas.DataFrame
         Index channel; ``half_life, ci_low, ci_high`` in periods; ``share_immediate, share_low,
         share_high``.

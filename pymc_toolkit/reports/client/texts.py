@@ -87,6 +87,10 @@ class Texts:
         "Media brought {share} of {target}; no other division of the {total} for the next "
         "{horizon} is clearly better than the plan."
     )
+    headline_untested: str = (
+        "Media brought {share} of {target}; the budget asked about rests on channels of which the "
+        "evidence does not say enough."
+    )
     headline_none: str = "Media brought {share} of {target}."
     headline_blocked: str = (
         "No recommendation yet: the model did not pass checks that advice on money needs."
@@ -137,6 +141,10 @@ class Texts:
 
     moves_heading: str = "What to move in the next {horizon}"
     move: str = "{amount} from {source} to {destination}"
+    move_uncarried: str = (
+        "{amount} from {source} to {destination} \N{EN DASH} only after a test: the evidence does "
+        "not carry it yet"
+    )
     move_add: str = "{amount} more for {destination}"
     move_cut: str = "{amount} less for {source}"
     moves_more: str = "The whole plan, by channel and {period}, is under {section}."
@@ -167,18 +175,18 @@ class Texts:
 
     table_channels: str = "Every channel, over the whole window"
     column_contribution: str = "Brought ({ci})"
-    column_effect: str = "Share of media's effect ({ci})"
+    column_effect: str = "Share of effect ({ci})"
     column_spend_share: str = "Share of spend"
     table_budget: str = "Money for the next {horizon}, by channel"
     column_current: str = "Plan"
     column_recommended: str = "Recommended"
     column_change: str = "Change"
+    column_rests: str = "Because"
     column_limits: str = "Looked at between"
     column_reason: str = "Why"
-    held: str = "kept by request"
+    held: str = "kept at the plan"
     at_bound: str = "at its limit"
     beyond_seen: str = "beyond what was seen"
-    table_flighting: str = "Recommended money by {period}"
     table_checks: str = "Every check"
     column_check: str = "Check"
     column_outcome: str = "Outcome"
@@ -212,7 +220,8 @@ class Texts:
         "restated. Whatever moved, moved because of those: the scales of the model and what it "
         "assumes stayed as they were."
     )
-    download: str = "Download as CSV"
+    download: str = "Download this table as CSV"
+    download_flighting: str = "Download the recommended money by {period} as CSV"
 
     table_doubts: str = "What we are least sure of, and what would settle it"
     column_doubt: str = "What"

@@ -46,7 +46,7 @@ class FigureTexts:
     waterfall_total: str = "together"
     waterfall_lowers: str = "lowers {target}"
 
-    time_title: str = "What {target} was made of, {period} by {period}"
+    time_title: str = "What made up {target}, {period} by {period}"
     time_alt: str = "Stacked areas of what each part brought per {period}: {names}."
     time_note: str = (
         "Means; they add up to what the model expects (the thin line). What lowers {target} is "
@@ -86,8 +86,8 @@ class FigureTexts:
         "within what was seen and dashed beyond, with the present and the recommended spend."
     )
     curves_note: str = (
-        "{target} per {period} (upwards) at each level of spend or exposure per {period} "
-        "(rightwards), held for as long as effects last. Beyond what was seen the curve is a guess."
+        "Upwards: {target} per {period}. Rightwards: spend or exposure per {period}, held for as "
+        "long as effects last. Beyond what was seen the curve is a guess."
     )
     curves_shared: str = "All panels share one vertical scale."
     curves_own: str = "Each panel has its own vertical scale: compare shapes, not heights."
@@ -101,8 +101,8 @@ class FigureTexts:
     carry_title: str = "Half of what {slowest} brings has come after {half_life} {periods}"
     carry_alt: str = "Periods until half of the effect has come, by channel: {rows}."
     carry_note: str = (
-        "A short bar means that spend works at once. What is spent at the end of a window goes on "
-        "working after it. Whiskers are {ci} intervals."
+        "The further left, the sooner spend works. What is spent at the end of a window goes on "
+        "working after it. Lines are {ci} intervals."
     )
     carry_axis: str = "{periods} until half of the effect has come"
 
