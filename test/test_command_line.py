@@ -320,45 +320,65 @@ class TestReportAndBudget:
         assert after
         assert not any("Nothing was held out" in sentence for sentence in after)
 
-    @pytest.mark.usefixtures("no_pages")
-    @pytest.mark.parametrize("blocked", [False, True])
-    def test_a_report_is_given_all_that_it_needs(self, shop, sampler, capsys, monkeypatch, blocked):
-        asked: dict[str, Any] = {}
+    @pytest.fixture
+    def asked(self, monkeypatch) -> dict[str, Any]:
+        """What a report is asked for; none is written."""
+        options: dict[str, Any] = {}
 
-        def client_report(model: PymcModel, output_html: Path, **options: Any) -> Path:
-            asked.update(options, model=model)
-            output_html.write_text("a page")
+        def client_report(model: PymcModel, output_html: Path, **given: Any) -> Path:
+            options.update(given, model=model)
             return output_html
 
-        monkeypatch.setattr("pymc_toolkit.health.result.Health.blocked", blocked)
-        monkeypatch.setattr(PymcModel, "client_report", client_report, raising=False)
-        (shop.parent / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-        shop.write_text(
-            SHOP.replace("test_size = 4", "test_size = 6")
-            + '\n[report]\noutput = "pages.html"\n[report.brand]\nname = "North"\n'
-            'logo = "logo.svg"\n[optimize]\nhorizon = 5\n'
-        )
+        monkeypatch.setattr(PymcModel, "client_report", client_report)
+        return options
+
+    def report(self, shop: Path, capsys, optimize: str, more: str = "") -> dict[str, Any]:
+        text = SHOP.replace("test_size = 4", "test_size = 6")
+        shop.write_text(f"{text}\n{more}\n[optimize]\nhorizon = 5\n{optimize}\n")
         main(["report", "--json", str(shop)])
-        (answer,) = answers(capsys)
+        return answers(capsys)[0]
+
+    def test_a_report_is_given_all_that_it_needs(self, shop, sampler, capsys, asked):
+        (shop.parent / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+        brand = '[report]\noutput = "pages.html"\n[report.brand]\nname = "North"\nlogo = "logo.svg"'
+        more = f"{brand}\n[health]\nthresholds = {{ years = 0.1, years_fail = 0.05 }}"
+        answer = self.report(shop, capsys, "bounds = 0.2\ntotal = 1000", more)
         assert answer["files"]["report"] == str(shop.parent / "pages.html")
-        assert (shop.parent / "pages.html").read_text() == "a page"
         assert asked["brand"].name == "North"
         assert asked["brand"].logo_uri.startswith("data:image/svg")
         assert asked["holdout"].test_size == 6
-        assert asked["horizon"] == 5
-        health = asked["model"].health(asked["holdout"])
+        assert (asked["horizon"], asked["bounds"], asked["total"]) == (5, 0.2, 1000)
+        assert asked["allocation"] is None
+        health = asked["model"].health(asked["holdout"], asked["thresholds"])
         assert answer["status"] == str(health.verdict.status)
+        found = {row["check"]: row["status"] for row in answer["checks"]}
+        assert found["years of history"] == "pass"
+        # All of it is there now.
+        assert len(sampler.calls) == 2
+        main(["report", "--quiet", str(shop)])
+        assert len(sampler.calls) == 2
+
+    @pytest.mark.parametrize("blocked", [False, True])
+    def test_a_budget_with_more_than_a_report_is_asked_for(
+        self, shop, sampler, capsys, asked, monkeypatch, blocked
+    ):
+        monkeypatch.setattr("pymc_toolkit.health.result.Health.blocked", blocked)
+        answer = self.report(shop, capsys, 'hold = ["channel_1_cost"]')
+        assert answer["error"] is None
+        assert answer["results"]["blocked"] is blocked
         if blocked:
             assert asked["allocation"] is None
-            assert answer["results"]["allocation"] is None
         else:
             assert asked["allocation"].horizon == 5
-            assert answer["results"]["allocation"]["horizon"] == 5
-        # All of it is there now.
-        count = len(sampler.calls)
-        assert count == 2
-        main(["report", "--quiet", str(shop)])
-        assert len(sampler.calls) == count
+            assert asked["allocation"].table.loc["channel_1_cost", "held"]
+
+    def test_a_report_is_written(self, shop, sampler, capsys):
+        main(["report", "--json", str(shop)])
+        (answer,) = answers(capsys)
+        assert answer["error"] is None
+        page = shop.parent / "output" / "shop-co.report.html"
+        assert answer["files"]["report"] == str(page)
+        assert "Shop &amp; Co" in page.read_text(encoding="utf-8")
 
     def test_a_budget_is_that_of_the_model(self, shop, sampler, capsys, monkeypatch):
         monkeypatch.setattr("pymc_toolkit.health.result.Health.blocked", False)

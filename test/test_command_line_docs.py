@@ -18,7 +18,6 @@ from pymc_toolkit.command_line.outcome import ClientRun
 from pymc_toolkit.command_line.tasks import COMMANDS
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import ClientFileError
-from pymc_toolkit.pymc_model import PymcModel
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
@@ -108,8 +107,7 @@ def test_the_example_runs(folder, command, monkeypatch, capsys):
 
 @pytest.mark.usefixtures("convergence_is_not_the_point")
 @pytest.mark.parametrize("line", SHELL.splitlines())
-def test_its_commands_run(folder, line, capsys, monkeypatch):
-    monkeypatch.setattr(PymcModel, "client_report", lambda _, page, **__: page, raising=False)
+def test_its_commands_run(folder, line, capsys):
     assert main(arguments(line, folder)) in (0, 10, 20)
 
 

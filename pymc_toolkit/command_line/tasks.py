@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -27,10 +27,14 @@ from pymc_toolkit.engines.convergence import Convergence
 from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.fleets.runner import Running
 from pymc_toolkit.health.result import Health
-from pymc_toolkit.reports.client.brand import Brand
 from pymc_toolkit.verdicts import Verdict
 
+if TYPE_CHECKING:
+    from pymc_toolkit.reports.client.brand import Brand
+
 MODEL, REPORT, ALLOCATION, FLIGHTING = "model", "report", "allocation", "flighting"
+# Of a budget, what the report can be asked for.
+_ASKED_BY_REPORT = {"total", "horizon", "bounds"}
 _BLOCKED = "No budget is recommended by a model that failed a check on which all else rests."
 # What people are shown of an allocation.
 _SHARES = [
@@ -120,7 +124,7 @@ def fleet(client: ClientFile, task: Task) -> Outcome:
 
 
 def report(client: ClientFile, task: Task) -> Outcome:
-    """Write the client's report, with a holdout and, where the evidence carries one, a budget.
+    """Write the client's report, with a holdout and the budget that the evidence carries.
 
     Parameters
     ----------
@@ -132,26 +136,26 @@ def report(client: ClientFile, task: Task) -> Outcome:
     holdout = run_fleet(client, model, name, table, task.running(client))
     if not isinstance(holdout.fleet, ProductionFleet):
         raise TypeError(f"{holdout.file} holds no production fleet.")
-    health = model.health(holdout.fleet, client.tables.health.thresholds)
-    allocation = None if health.blocked else model.optimize_budget(**_budget(client))
-    facade: Any = model
-    page = facade.client_report(
+    limits, asked = client.tables.health.thresholds, client.tables.optimize
+    health = model.health(holdout.fleet, limits)
+    # The report divides the budget itself, with more care, unless it is asked for more than that.
+    more = asked.model_fields_set - _ASKED_BY_REPORT
+    budget = _budget(client)
+    page = model.client_report(
         client.report,
         brand=_brand(client),
         holdout=holdout.fleet,
-        allocation=allocation,
-        horizon=client.tables.optimize.horizon,
+        allocation=model.optimize_budget(**budget) if more and not health.blocked else None,
+        **{name: budget[name] for name in sorted(_ASKED_BY_REPORT)},
+        thresholds=limits,
+        progressbar=task.progressbar,
     )
     return Outcome(
         verdicts={MODEL: health.verdict},
         files={MODEL: client.output(".nc"), name: holdout.file, REPORT: page},
-        results={
-            "reused": reused,
-            "allocation": allocation and allocation.summary(),
-            **_health_figures(health),
-        },
+        results={"reused": reused, **_health_figures(health)},
         shown=_checks_shown({MODEL: health.verdict}),
-        notes=[*([] if allocation else [_BLOCKED]), *health.remedies],
+        notes=[*([_BLOCKED] if health.blocked else []), *health.remedies],
     )
 
 
@@ -213,6 +217,8 @@ def _budget(client: ClientFile) -> dict[str, Any]:
 
 
 def _brand(client: ClientFile) -> Brand:
+    from pymc_toolkit.reports.client.brand import Brand
+
     given = client.tables.report.brand.model_dump()
     logo = given.pop("logo")
     return Brand(**given, logo=client.beside(logo) if logo else None)
