@@ -413,12 +413,18 @@ class TestReportAndBudget:
     def test_a_model_that_failed_divides_nothing(self, shop, sampler, capsys, monkeypatch):
         monkeypatch.setattr("pymc_toolkit.health.result.Health.blocked", True)
         monkeypatch.setattr(PymcModel, "optimize_budget", None)
+        folder = shop.parent / "output"
+        old = [folder / f"shop-co.{name}.csv" for name in ("allocation", "flighting")]
+        folder.mkdir()
+        for path in old:
+            path.write_text("of last month")
         main(["optimize", "--json", str(shop)])
         (answer,) = answers(capsys)
         assert answer["error"] is None
         assert answer["results"]["blocked"] is True
         assert answer["results"]["table"] is None
         assert list(answer["files"]) == ["model"]
+        assert not any(path.exists() for path in old)
 
 
 class TestManyClients:

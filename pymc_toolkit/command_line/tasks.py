@@ -173,14 +173,17 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
     results: dict[str, Any] = {"reused": reused, **_health_figures(health)}
     figures = dict.fromkeys(("summary", "table", "moves", "advice", "flighting"))
     verdicts = {MODEL: health.verdict}
+    written = {what: client.output(f".{what}.csv") for what in (ALLOCATION, FLIGHTING)}
     if health.blocked:
         notes = [_BLOCKED, *health.remedies]
+        # A budget of an earlier run would be taken for this one's.
+        for path in written.values():
+            path.unlink(missing_ok=True)
         return Outcome(verdicts, files, {**results, **figures}, _checks_shown(verdicts), notes)
     allocation = model.optimize_budget(**_budget(client))
     advice = advise(allocation, health.evidence)
-    for what, table in ((ALLOCATION, allocation.table), (FLIGHTING, allocation.flighting)):
-        files[what] = client.output(f".{what}.csv")
-        table.to_csv(files[what])
+    allocation.table.to_csv(written[ALLOCATION])
+    allocation.flighting.to_csv(written[FLIGHTING])
     figures = {
         "summary": allocation.summary(),
         "table": allocation.table,
@@ -194,7 +197,7 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
         "Largest moves": allocation.moves(),
     }
     notes = [_uplift_sentence(allocation), *health.remedies]
-    return Outcome(verdicts, files, {**results, **figures}, shown, notes)
+    return Outcome(verdicts, {**files, **written}, {**results, **figures}, shown, notes)
 
 
 def _budget(client: ClientFile) -> dict[str, Any]:
