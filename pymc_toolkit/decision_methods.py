@@ -88,6 +88,14 @@ class DecisionMethods(ABC):
         DataError
             If the plan is not one of this client, or money would go to a channel that was never on
             air.
+
+        Notes
+        -----
+        What is expected is as good as the posterior. Where data cannot tell how soon a channel
+        saturates, default priors say late: marginal returns of small channels, and with them the
+        uplift, then come out too high, by a factor of two where the truth is known
+        (``benchmark/RESULTS.md``). A prior on ``saturation_alpha`` of what one channel can bring at
+        most helps more than further draws.
         """
         question = BudgetQuestion(
             total, horizon, bounds, objective, risk, target_roi, constraints, hold, plan, ci_prob
