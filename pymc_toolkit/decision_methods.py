@@ -94,8 +94,8 @@ class DecisionMethods(ABC):
         What is expected is as good as the posterior. Where data cannot tell how soon a channel
         saturates, default priors say late: marginal returns of small channels, and with them the
         uplift, then come out too high, by a factor of two where the truth is known
-        (``benchmark/RESULTS.md``). A prior on ``saturation_alpha`` of what one channel can bring at
-        most helps more than further draws.
+        (``benchmark/RESULTS.md``). Priors on ``saturation_alpha`` that say what one channel can
+        bring at most, and experiments, help more than further draws.
         """
         question = BudgetQuestion(
             total, horizon, bounds, objective, risk, target_roi, constraints, hold, plan, ci_prob
