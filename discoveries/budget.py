@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--horizon", type=int, default=13, help="periods ahead")
     parser.add_argument("--total", type=float, help="money over the horizon; the plan's by default")
     parser.add_argument("--bounds", type=float, default=0.3, help="how far channels may move")
-    parser.add_argument("--objective", default="mean", help="mean, quantile, cvar or target_roi")
+    parser.add_argument("--objective", default="cvar", help="cvar, mean, quantile or target_roi")
     parser.add_argument("--target-roi", type=float)
     parser.add_argument("--hold", nargs="+", default=[], help="channels that stay as planned")
     options = parse(parser, arguments)
