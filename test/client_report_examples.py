@@ -111,9 +111,39 @@ def blocked_client_report(**changes: Any) -> ClientReport:
     )
 
 
+def full_client_report(**changes: Any) -> ClientReport:
+    """Make a report whose page one has as much on it as it may have."""
+    report = example_client_report()
+    names = {name: f"{name}_and_fees" for name in report.channels.index}
+    troubles = [
+        Check(f"a check with a rather long name {letter}", Status.REVIEW, "") for letter in "ABCDEF"
+    ]
+    advice = report.recommendation
+    assert advice is not None
+    moves = pd.concat([advice.moves, advice.moves.iloc[:1]], ignore_index=True)
+    moves[["source", "destination"]] = moves[["source", "destination"]].replace(names)
+    return dataclasses.replace(
+        report,
+        **{
+            "verdict": Verdict((*report.verdict.checks, *troubles)),
+            "channels": report.channels.rename(index=names),
+            "recommendation": dataclasses.replace(
+                advice, moves=moves, table=advice.table.rename(index=names)
+            ),
+            "waterfall": report.waterfall.replace({"part": names}),
+            "components": report.components.rename(columns=names),
+            "curves": report.curves.replace({"channel": names}),
+            "levels": report.levels.rename(index=names),
+            "carry_over": report.carry_over.rename(index=names),
+            "refresh": None,
+            **changes,
+        },
+    )
+
+
 def small_client_report(**changes: Any) -> ClientReport:
     """Make a report of two channels and a target that is no money, with nothing to move."""
-    names = [BEST, "snapchat_cost"]
+    names = [BEST, NASTY]
     full = example_client_report()
     rest = [name for name in full.channels.index if name not in names]
     advice = full.recommendation

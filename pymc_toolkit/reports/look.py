@@ -26,7 +26,7 @@ BAND = "rgba(0, 114, 178, 0.20)"
 
 ROW_HEIGHT = 44
 LABEL_WIDTH = 36
-_ROW_WIDTH, _SHORTEST_NAME = 52, 14
+_ROW_WIDTH, _SHORTEST_NAME = 48, 14
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 Mark = Literal["area", "hatch", "line", "arrow", "dash", "dot", "ring", "diamond"]
@@ -257,7 +257,7 @@ def room_for_names(values: Sequence[str]) -> int:
     Examples
     --------
     >>> room_for_names(["2.10 (1.40-2.90)"]), room_for_names(["1.5 million (1.2-1.8 million)"])
-    (36, 23)
+    (32, 19)
     """
     return max(_SHORTEST_NAME, min(LABEL_WIDTH, _ROW_WIDTH - max(map(len, values), default=0)))
 

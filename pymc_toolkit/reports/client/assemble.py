@@ -162,8 +162,7 @@ def _channels(found: Findings, components: xr.Dataset) -> pd.DataFrame:
     spend = returns["spend"]
     amounts = totals(components)[["contribution", "ci_low", "ci_high"]]
     table = pd.DataFrame({"spend": spend, "spend_share": spend / spend.sum()})
-    bought = xr.DataArray((spend > 0).to_numpy(), {CHANNEL: spend.index.to_numpy()}, CHANNEL)
-    brought = earned(components).where(bought)
+    brought = earned(components).sel({CHANNEL: list(spend.index[spend > 0])})
     effect = to_frame(summarise(brought / brought.sum(CHANNEL), CI_PROB))
     for name, part in (
         ("contribution", amounts),

@@ -108,8 +108,8 @@ class ClientReport:
         Index channel; ``spend`` (money, NaN if not bought), ``spend_share`` (of money spent);
         ``contribution, effect`` (share of what bought channels brought), ``roi, marginal``, each
         also with ``_low`` and ``_high``; ``above_one`` (probability that ROI is above 1, NaN where
-        that means nothing); ``tier`` (one of ``TIERS``) and ``evidence`` (a sentence); ``verb`` (one of
-        ``VERBS``, or empty) and ``reason`` (a sentence, or empty).
+        that means nothing); ``tier`` (one of ``TIERS``) and ``evidence`` (a sentence); ``verb``
+        (one of ``VERBS``, or empty) and ``reason`` (a sentence, or empty).
     recommendation : Recommendation or None
         None where nothing is recommended.
     waterfall : pandas.DataFrame

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pymc_toolkit.reports.client.book import Book
-from pymc_toolkit.reports.client.rows import Marks, add_ranges, marked_rows
+from pymc_toolkit.reports.client.rows import Marks, marked_rows
 from pymc_toolkit.reports.client.sentences import Figure, Name, join, plain
 from pymc_toolkit.reports.dashboard_figures import waterfall_axis, waterfall_figure
 from pymc_toolkit.reports.dashboard_tables import CONTROLS, MEDIA, STANDING, TOTAL
@@ -217,8 +217,8 @@ def budget(book: Book) -> Drawing | None:
     ]
     horizon = book.horizon(advice)
     axis = plain(book.say(texts.budget_axis, horizon=horizon))
-    figure = marked_rows(names, written, marks, axis, book.writer.money_tick)
-    add_ranges(figure, table["lower"], table["upper"])
+    limits = table[["lower", "upper"]]
+    figure = marked_rows(names, written, marks, axis, book.writer.money_tick, ranges=limits)
     title = (
         book.say(texts.budget_title_stay)
         if advice.moves.empty

@@ -22,7 +22,7 @@ from pymc_toolkit.reports.client.texts import ENGLISH, Texts
 from pymc_toolkit.reports.page import Block, Note, Page, Section
 
 # More channels than this leave no room for the rest on the first sheet of paper.
-_ON_PAGE_ONE = 13
+_ON_PAGE_ONE = 12
 _MOST_REMEDIES = 5
 
 

@@ -41,7 +41,8 @@ def curves(book: Book) -> Drawing | None:
     for name, table in tables.items():
         ends = report.curves if shared else table
         figure = _curve(book, name, table)
-        vertical = value_axis(ends[["ci_low", "ci_high", "mean"]], "", 4, write=book.amount_tick)
+        # Small panels have room for numbers only; units are in titles and the note.
+        vertical = value_axis(ends[["ci_low", "ci_high", "mean"]], "", 4, write=book.writer.tick)
         figure.update_layout(yaxis=vertical)
         panels.append(Panel(name, figure))
     scale = texts.curves_shared if shared else texts.curves_own
@@ -70,14 +71,14 @@ def _curve(book: Book, name: str, table: pd.DataFrame) -> go.Figure:
     report, texts = book.report, book.texts.figures
     money = bool(report.levels["money"].get(name, True))
     write = book.writer.money if money else book.writer.number
-    write_tick = book.writer.money_tick if money else book.writer.tick
     hover = [
         f"{literal(_spanned(book, row.mean, row.ci_low, row.ci_high))}<br>{literal(write(x))}"
         for x, row in zip(table["spend"], table.drop(columns="spend").itertuples(), strict=True)
     ]
     figure = curve_lines(table, hover, report.brand.accent)
     title = texts.curves_axis_money if money else texts.curves_axis
-    horizontal = value_axis(table["spend"], plain(book.say(title)), 3, write=write_tick)
+    words = plain(book.say(title, currency=book.writer.symbol))
+    horizontal = value_axis(table["spend"], words, 3, write=book.writer.tick)
     figure.update_layout(xaxis=horizontal)
     marks = (
         ("present", texts.curves_present, INK, "circle-open", 12),

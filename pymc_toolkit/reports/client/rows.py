@@ -70,6 +70,7 @@ def marked_rows(
     title: str,
     write: Callable[[float], str],
     line: float | None = None,
+    ranges: pd.DataFrame | None = None,
 ) -> go.Figure:
     """Draw rows of marks with intervals, the first row at the top.
 
@@ -84,6 +85,8 @@ def marked_rows(
         Writes a round number at a tick.
     line : float, optional
         Where a dashed line crosses all rows.
+    ranges : pandas.DataFrame, optional
+        Both ends of a wide grey line below the marks, a row of the figure each.
 
     Returns
     -------
@@ -122,21 +125,15 @@ def marked_rows(
     ends = np.concatenate([group.values.to_numpy(dtype=float).ravel() for group in marks])
     if line is not None:
         ends = np.append(ends, line)
+    if ranges is not None:
+        ends = np.append(ends, ranges.to_numpy(dtype=float))
+        _add_ranges(figure, ranges)
     figure.update_layout(xaxis=value_axis(ends, title, write=write))
     return figure
 
 
-def add_ranges(figure: go.Figure, low: pd.Series, high: pd.Series) -> None:
-    """Add a wide grey line in every row, below what is there.
-
-    Parameters
-    ----------
-    figure : plotly.graph_objects.Figure
-        From :func:`marked_rows`.
-    low, high : pandas.Series
-        A row of the figure each.
-    """
-    for start, end, y in zip(low, high, heights(len(low)), strict=True):
+def _add_ranges(figure: go.Figure, ranges: pd.DataFrame) -> None:
+    for (start, end), y in zip(ranges.to_numpy(dtype=float), heights(len(ranges)), strict=True):
         figure.add_shape(
             type="line",
             x0=start,

@@ -147,7 +147,9 @@ class Texts:
     )
     move_add: str = "{amount} more for {destination}"
     move_cut: str = "{amount} less for {source}"
-    moves_more: str = "The whole plan, by channel and {period}, is under {section}."
+    moves_more: str = (
+        "These are the largest. The whole plan, by channel and {period}, is under {section}."
+    )
     moves_none: str = (
         "Keep the plan. Nothing that was allowed for is likely enough to bring more; what would "
         "change that is under {section}."

@@ -95,8 +95,8 @@ class FigureTexts:
     curves_beyond: str = "beyond"
     curves_present: str = "present"
     curves_recommended: str = "recommended"
-    curves_axis_money: str = "Spend per {period}"
-    curves_axis: str = "Exposure per {period}"
+    curves_axis_money: str = "{currency} per {period}"
+    curves_axis: str = "Units per {period}"
 
     carry_title: str = "Half of what {slowest} brings has come after {half_life} {periods}"
     carry_alt: str = "Periods until half of the effect has come, by channel: {rows}."

@@ -15,6 +15,7 @@ from babel.numbers import (
     format_compact_decimal,
     format_currency,
     format_decimal,
+    get_currency_symbol,
 )
 
 from pymc_toolkit.reports.formats import MISSING
@@ -52,6 +53,11 @@ class Writer:
     @cached_property
     def _locale(self) -> Locale:
         return Locale.parse(self.locale)
+
+    @cached_property
+    def symbol(self) -> str:
+        """Sign or code of the currency."""
+        return get_currency_symbol(self.currency, locale=self._locale)
 
     def money(self, value: float, digits: int = _FACT_DIGITS) -> str:
         """Write an amount of money, by default one that is known rather than estimated."""
