@@ -171,7 +171,7 @@ class OptimizeTable(Table):
     """Periods ahead."""
     bounds: Annotated[float, Field(ge=0)] | dict[str, Pair] = 0.3
     """Fraction around the plan, or [low, high] in money by channel."""
-    objective: Literal["mean", "quantile", "cvar", "target_roi"] = "mean"
+    objective: Literal["mean", "quantile", "cvar", "target_roi"] = "cvar"
     """What is made as large as possible."""
     risk: Share | None = None
     """Probability of the quantile, or share of the worst draws."""
