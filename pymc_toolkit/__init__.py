@@ -14,18 +14,24 @@ if TYPE_CHECKING:
     from pymc_toolkit.client_config import ClientConfig as ClientConfig
     from pymc_toolkit.components.channel_dag import ChannelDag as ChannelDag
     from pymc_toolkit.components.uplift_tests import UpliftTest as UpliftTest
+    from pymc_toolkit.decisions.allocation import Allocation as Allocation
+    from pymc_toolkit.decisions.limits import Constraint as Constraint
     from pymc_toolkit.fleets.forecast import ForecastFleet as ForecastFleet
     from pymc_toolkit.fleets.holdout import HoldoutFleet as HoldoutFleet
     from pymc_toolkit.fleets.production import ProductionFleet as ProductionFleet
     from pymc_toolkit.fleets.recovery import RecoveryFleet as RecoveryFleet
     from pymc_toolkit.fleets.stability import StabilityFleet as StabilityFleet
     from pymc_toolkit.pymc_model import PymcModel as PymcModel
+    from pymc_toolkit.reports.client.brand import Brand as Brand
     from pymc_toolkit.simulate import simulate_client as simulate_client
     from pymc_toolkit.simulate import simulate_ms as simulate_ms
 
 _HOMES = {
+    "Allocation": "pymc_toolkit.decisions.allocation",
+    "Brand": "pymc_toolkit.reports.client.brand",
     "ChannelDag": "pymc_toolkit.components.channel_dag",
     "ClientConfig": "pymc_toolkit.client_config",
+    "Constraint": "pymc_toolkit.decisions.limits",
     "ForecastFleet": "pymc_toolkit.fleets.forecast",
     "HoldoutFleet": "pymc_toolkit.fleets.holdout",
     "ProductionFleet": "pymc_toolkit.fleets.production",
@@ -38,8 +44,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "Allocation",
+    "Brand",
     "ChannelDag",
     "ClientConfig",
+    "Constraint",
     "ForecastFleet",
     "HoldoutFleet",
     "ProductionFleet",

@@ -12,7 +12,8 @@
     ├── MemberFailedError    (RuntimeError)  a result was asked of a fleet's member that failed
     ├── TrainingError        (RuntimeError)  a network could not be trained
     ├── MissingExtraError    (ImportError)   a library of an extra is not installed
-    └── SavedModelError      (ValueError)    a file is not one that this version can read
+    ├── SavedModelError      (ValueError)    a file is not one that this version can read
+    └── ClientFileError      (ValueError)    a client's settings cannot be used as they are
 
 Each subclass also inherits the builtin that it refines, so ``except ValueError`` keeps working.
 Each message says what was got, what was expected and what to do.
@@ -78,6 +79,10 @@ class MissingExtraError(ToolkitError, ImportError):
 
 class SavedModelError(ToolkitError, ValueError):
     """A file is not a saved model or fleet that this version can read."""
+
+
+class ClientFileError(ToolkitError, ValueError):
+    """A client's settings, or a file that they name, cannot be used as they are."""
 
 
 class DataWarning(UserWarning):

@@ -20,6 +20,7 @@ from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_tab
 from pymc_toolkit.analysis.returns import channel_returns
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
+from pymc_toolkit.decision_methods import DecisionMethods
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit, sum_components
 from pymc_toolkit.engines.convergence import Convergence
@@ -33,6 +34,7 @@ from pymc_toolkit.names import CHANNEL, CONTROL, DATE, GEO
 from pymc_toolkit.prior_checks import checked_overrides
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.refresh import RefreshRecord
+from pymc_toolkit.report_methods import ReportMethods
 from pymc_toolkit.return_methods import ReturnMethods
 from pymc_toolkit.storage import SavedModel
 from pymc_toolkit.uplift_methods import UpliftMethods
@@ -47,7 +49,15 @@ _GREEK = {"lam": "lambda"}
 _SUMMARY_KEYS = {"variable", "coef", "ci_up_cassandra", "ci_low_cassandra"}
 
 
-class PymcModel(ReturnMethods, FleetMethods, GraphMethods, UpliftMethods, HealthMethods):
+class PymcModel(
+    ReturnMethods,
+    DecisionMethods,
+    FleetMethods,
+    GraphMethods,
+    UpliftMethods,
+    HealthMethods,
+    ReportMethods,
+):
     """A client's media mix model.
 
     Parameters

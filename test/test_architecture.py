@@ -17,17 +17,25 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the top down. A module may import from its own layer or from a later one.
 LAYERS = [
     [
+        "pymc_toolkit.cli",
+        "pymc_toolkit.__main__",
+        "pymc_toolkit.client_file",
+        "pymc_toolkit.command_line",
+    ],
+    [
         "pymc_toolkit",
         "pymc_toolkit.pymc_model",
         "pymc_toolkit.return_methods",
+        "pymc_toolkit.decision_methods",
         "pymc_toolkit.fleet_methods",
         "pymc_toolkit.graph_methods",
         "pymc_toolkit.uplift_methods",
         "pymc_toolkit.health_methods",
+        "pymc_toolkit.report_methods",
     ],
     ["pymc_toolkit.storage", "pymc_toolkit.refresh"],
     ["pymc_toolkit.fleets", "pymc_toolkit.reports", "pymc_toolkit.health"],
-    ["pymc_toolkit.analysis", "pymc_toolkit.experiments"],
+    ["pymc_toolkit.analysis", "pymc_toolkit.experiments", "pymc_toolkit.decisions"],
     ["pymc_toolkit.engines", "pymc_toolkit.fit_files"],
     [
         "pymc_toolkit.client_config",
@@ -66,6 +74,7 @@ ROOMS = {
     "torch": ("pymc_toolkit.engines.deep",),
     "plotly": ("pymc_toolkit.reports",),
     "jinja2": ("pymc_toolkit.reports",),
+    "babel": ("pymc_toolkit.reports.client",),
     "pymc_marketing": ("pymc_toolkit.engines.bayesian", "pymc_toolkit.priors"),
     "nutpie": ("pymc_toolkit.engines.bayesian",),
     "pymc": ("pymc_toolkit.engines.bayesian", "pymc_toolkit.priors"),
@@ -79,11 +88,14 @@ ROOMS = {
     "econml": ("pymc_toolkit.experiments",),
     "statsmodels": ("pymc_toolkit.experiments",),
     "joblib": ("pymc_toolkit.fleets.runner",),
+    "pydantic": ("pymc_toolkit.client_file", "pymc_toolkit.command_line"),
 }
 HEAVY = (
     *("pymc_marketing", "torch", "plotly", "jinja2", "pymc", "pytensor", "nutpie", "arviz"),
     *("econml", "statsmodels"),
 )
+# The command line, as far as its first answer.
+HELP = "from pymc_toolkit.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
 LONGEST = 400
 # Modules that may be longer, and up to where; shorten them rather than add to this.
 LONGER = {
@@ -246,6 +258,8 @@ def loaded_after(code: str) -> set[str]:
         ("from pymc_toolkit.pymc_model import PymcModel", HEAVY),
         ("from pymc_toolkit import ProductionFleet, simulate_client", HEAVY),
         ("from pymc_toolkit.experiments import *", (*HEAVY, "sklearn")),
+        (HELP, (*HEAVY, "numpy", "pandas", "xarray", "sklearn", "scipy", "pydantic", "rich")),
+        ("from pymc_toolkit import client_file", (*HEAVY, "numpy", "pandas", "xarray", "sklearn")),
     ],
 )
 def test_importing_is_cheap(code: str, absent: tuple[str, ...]) -> None:

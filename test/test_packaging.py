@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from pymc_toolkit.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pymc_toolkit"
@@ -35,6 +38,14 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile) -> No
     }
     assert "pymc_toolkit/reports/templates/base.html" in files
     assert files <= set(wheel.namelist())
+
+
+def test_the_command_line_is_installed(wheel: zipfile.ZipFile) -> None:
+    (points,) = (name for name in wheel.namelist() if name.endswith("/entry_points.txt"))
+    scripts = configparser.ConfigParser()
+    scripts.read_string(wheel.read(points).decode())
+    assert dict(scripts["console_scripts"]) == {"pymc-toolkit": "pymc_toolkit.cli:main"}
+    assert callable(main)
 
 
 def test_dependencies_are_those_of_requirements(wheel: zipfile.ZipFile) -> None:

@@ -10,12 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from client_report_examples import (
+    blocked_client_report,
+    example_client_report,
+    full_client_report,
+    small_client_report,
+)
 from dashboard_examples import example_dashboard
 from fleet_report_examples import EXAMPLES
 from region_examples import region_example
 from report_examples import NASTY, example_report, small_example
 
+from pymc_toolkit.reports.client.brand import Brand
+from pymc_toolkit.reports.client.page import client_page
 from pymc_toolkit.reports.render import page_of, write
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -35,7 +44,16 @@ _ARGUMENTS = (
 _PATIENCE_MS = 90_000
 _SMALLEST_PDF = 50_000
 _KINDS = ("recovery", "single-recovery", "holdout", "stability", "forecast", "overview")
+_LONG_NUMBERS = Brand("Північ", currency="UAH", locale="uk")
+_CLIENTS = {
+    "client": client_page(example_client_report()),
+    "client-blocked": client_page(blocked_client_report()),
+    "client-full": client_page(full_client_report()),
+    "client-small": client_page(small_client_report()),
+    "client-long": client_page(example_client_report(brand=_LONG_NUMBERS)),
+}
 _REPORTS = {
+    **_CLIENTS,
     "model": example_report(),
     "four-channels": small_example(),
     "regions": small_example(regions={"last weeks": region_example()}),
@@ -161,11 +179,12 @@ def test_figures_are_fitted_to_paper_and_back(visit: Visit) -> None:
     before = visit.page.evaluate(width)
     visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert _sticking_out(visit.page) == []
-    assert visit.page.evaluate("document.querySelector('details').open")
+    details = "Array.from(document.querySelectorAll('details'))"
+    assert visit.page.evaluate(f"{details}.every(one => one.open)")
     visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert _sticking_out(visit.page) == []
     assert visit.page.evaluate(width) == before
-    assert not visit.page.evaluate("document.querySelector('details').open")
+    assert not visit.page.evaluate(f"{details}.some(one => one.open)")
 
 
 def test_prints_on_several_pages(visit: Visit, tmp_path: Path) -> None:
@@ -174,6 +193,53 @@ def test_prints_on_several_pages(visit: Visit, tmp_path: Path) -> None:
     content = target.read_bytes()
     assert len(content) > _SMALLEST_PDF
     assert len(re.findall(rb"/Type\s*/Page\b", content)) > 1
+
+
+@pytest.mark.parametrize("name", _CLIENTS)
+def test_page_one_fits_on_one_sheet(browser: Any, tmp_path: Path, name: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(write(_CLIENTS[name], tmp_path / "report.html").as_uri())
+    page.wait_for_selector("html[data-drawn]", timeout=_PATIENCE_MS)
+    alone = "body > :not(#page-one) { display: none !important; } #page-one { break-after: auto; }"
+    page.add_style_tag(content=alone)
+    content = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) == 1
+    page.evaluate("document.documentElement.classList.add('paper')")
+    page.emulate_media(media="print")
+    outside = page.evaluate(
+        """() => Array.from(document.querySelectorAll("#page-one *")).filter(
+            part => part.getBoundingClientRect().right > 691).map(part => part.textContent)"""
+    )
+    assert outside == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", _CLIENTS)
+def test_nothing_is_wider_than_paper(browser: Any, tmp_path: Path, name: str) -> None:
+    """Or the browser would make all of the pages smaller."""
+    page = browser.new_page(viewport={"width": 690, "height": 1000})
+    page.goto(write(_CLIENTS[name], tmp_path / "report.html").as_uri())
+    page.wait_for_selector("html[data-drawn]", timeout=_PATIENCE_MS)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") == 690
+    page.close()
+
+
+def test_tables_are_files(browser: Any, tmp_path: Path) -> None:
+    context = browser.new_context(accept_downloads=True, offline=True)
+    page = context.new_page()
+    page.goto(write(_CLIENTS["client"], tmp_path / "report.html").as_uri())
+    with page.expect_download() as waiting:
+        page.click("#budget .downloads a >> nth=0")
+    target = tmp_path / "saved.csv"
+    waiting.value.save_as(target)
+    assert waiting.value.suggested_filename == "budget.csv"
+    saved = pd.read_csv(target, index_col=0)
+    advice = example_client_report().recommendation
+    assert advice is not None
+    assert saved["recommended"].sum() == pytest.approx(advice.total)
+    context.close()
 
 
 def _note_and_close(visit: Visit, dialog: Any) -> None:

@@ -11,23 +11,20 @@ from pymc_toolkit.analysis.contributions import earned
 from pymc_toolkit.analysis.intervals import summarise, to_frame
 from pymc_toolkit.analysis.prediction import predict
 from pymc_toolkit.arrays import over_regions
-from pymc_toolkit.dates import parse_dates, season_length
-from pymc_toolkit.exceptions import DataError, SpecificationError
+from pymc_toolkit.decisions.plans import AS_LAST_YEAR, FLAT, future_table, has_plan
+from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.fleets.job import Subject, check_distinct, fit_key
 from pymc_toolkit.fleets.judge import judge_convergence, named
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.fleets.result import FleetResult, computed_once
 from pymc_toolkit.fleets.runner import Running, run_jobs
-from pymc_toolkit.model_data import ModelData, to_table
 from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.names import CHANNEL, DATE, GEO
-from pymc_toolkit.validation import parse_regions
 from pymc_toolkit.verdicts import Check, Status
 
 if TYPE_CHECKING:
     from pymc_toolkit.reports.fleet_contract import FleetReport
 
-AS_LAST_YEAR, FLAT = "as last year", "flat"
 # A horizon of more than this share of the training window is far ahead of what was seen.
 FAR_AHEAD = 0.25
 # Rounding of a plan does not make it exceed what was seen.
@@ -150,8 +147,10 @@ def run_forecast(
     seed = subject.sampling.random_seed
     training = subject.data
     jobs = []
-    for name, plan in plans.items():
-        table = _future_table(name, plan, subject, horizon)
+    tables = {
+        name: future_table(name, plan, subject.config, horizon) for name, plan in plans.items()
+    }
+    for name, table in tables.items():
         data = training.followed_by(subject.config.future(table))
         # Scenarios share a fit, seed included, so that they differ in nothing but the spend.
         jobs.append(subject.job(name, data, training.n_periods, seed))
@@ -166,7 +165,9 @@ def _checked_scenarios(
 ) -> dict[str, str | pd.DataFrame]:
     """Scenarios by name, each the name of a plan or a table."""
     if scenarios is None:
-        return {name: name for name in (AS_LAST_YEAR, FLAT) if _has(name, subject, horizon)}
+        return {
+            name: name for name in (AS_LAST_YEAR, FLAT) if has_plan(name, subject.data, horizon)
+        }
     if isinstance(scenarios, str) or not isinstance(scenarios, Iterable):
         raise SpecificationError(
             f"Got scenarios={scenarios!r}; expected names, such as ['as last year', 'flat'], or a "
@@ -194,85 +195,7 @@ def _checked_scenarios(
                 f"Got {plan!r} for scenario {name!r}; expected 'as last year', 'flat' or a "
                 "DataFrame of dates and channels."
             )
-        if isinstance(plan, str) and not _has(plan, subject, horizon):
-            raise DataError(
-                f"Got scenario 'as last year' for {horizon} periods; expected at most "
-                f"{season_length(subject.data.frequency)} and as much history. Give a shorter "
-                "horizon or another scenario."
-            )
     return plans
-
-
-def _has(plan: str, subject: Subject, horizon: int) -> bool:
-    """Whether there is enough history for a plan."""
-    return (
-        plan == FLAT or horizon <= season_length(subject.data.frequency) <= subject.data.n_periods
-    )
-
-
-def _future_table(
-    name: str, plan: str | pd.DataFrame, subject: Subject, horizon: int
-) -> pd.DataFrame:
-    """Dates, channels and controls of the periods ahead."""
-    config, data = subject.config, subject.data
-    usual = _as_last_year(subject, horizon) if _has(AS_LAST_YEAR, subject, horizon) else None
-    flat = _flat(subject, horizon)
-    # Controls are those of last year in every scenario, so that these differ in spend alone.
-    controls = (flat if usual is None else usual)[config.control_names]
-    if not isinstance(plan, pd.DataFrame):
-        chosen = usual if plan == AS_LAST_YEAR and usual is not None else flat
-        return chosen.assign(**controls)
-    _check_rows(name, plan, data, horizon)
-    missing = [control for control in config.control_names if control not in plan.columns]
-    if not missing or not set(config.key_columns) <= set(plan.columns):
-        return plan
-    # By date and region: rows of the plan may be in any order. A date that is not ahead has a check
-    # of its own, which any number may pass on to.
-    wanted = plan[config.key_columns].assign(
-        **{config.date_column: parse_dates(plan[config.date_column])}
-    )
-    if config.geo_column:
-        wanted[config.geo_column] = parse_regions(plan[config.geo_column])
-    rows = flat[config.key_columns].assign(**controls[missing])
-    known = wanted.merge(rows, how="left", on=config.key_columns).fillna(controls[missing].mean())
-    return plan.assign(**{control: known[control].to_numpy() for control in missing})
-
-
-def _check_rows(name: str, plan: pd.DataFrame, data: ModelData, horizon: int) -> None:
-    """Refuse a table that has not one row for each period (and region) ahead."""
-    regions = data.dataset.sizes.get(GEO, 1)
-    if len(plan) == horizon * regions:
-        return
-    first = f"{data.next_dates(1)[0].date()} on"
-    needed = (
-        f"{horizon * regions}, one for each of {regions} regions and horizon={horizon} periods "
-        f"from {first}."
-        if data.is_panel
-        else f"horizon={horizon}, one for each period from {first}."
-    )
-    raise DataError(f"Got {len(plan)} rows for scenario {name!r}; expected {needed}")
-
-
-def _as_last_year(subject: Subject, horizon: int) -> pd.DataFrame:
-    """What ran in the same periods a year before."""
-    config, data = subject.config, subject.data
-    start = data.n_periods - season_length(data.frequency)
-    year_before = data.dataset.isel({DATE: slice(start, start + horizon)})
-    ahead = year_before.assign_coords({DATE: data.next_dates(horizon)})
-    table = to_table(ahead, config.target_name, config.date_column, config.geo_column)
-    return table.drop(columns=config.target_name)
-
-
-def _flat(subject: Subject, horizon: int) -> pd.DataFrame:
-    """The average of the last year (or of all there is) in every period."""
-    config, data = subject.config, subject.data
-    names = [*config.channel_names, *config.control_names]
-    year = config.table.tail(season_length(data.frequency) * data.dataset.sizes.get(GEO, 1))
-    average = year[names].mean().to_frame().T
-    if config.geo_column:
-        average = year.groupby(config.geo_column)[names].mean().reset_index()
-    ahead = pd.DataFrame({config.date_column: data.next_dates(horizon)})
-    return ahead.merge(average, how="cross")
 
 
 def _spend(member: Member, horizon: int) -> pd.Series:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -234,25 +236,15 @@ def _curve_figure(
     """One channel's response: solid where observed, dashed beyond, a dot at the mean."""
     unit = period(report.provenance.frequency)
     money = bool(report.roi["money"].get(name, True))
-    figure = blank(190)
-    figure.add_trace(band(table["spend"], table["ci_low"], table["ci_high"]))
-    seen = table["observed"].astype(bool)
-    edge = table.loc[seen, "spend"].max() if seen.any() else -np.inf
-    for rows, dash in ((table[seen], "solid"), (table[table["spend"] >= edge], "4px,3px")):
-        figure.add_scatter(
-            x=rows["spend"],
-            y=rows["mean"],
-            mode="lines",
-            line={"color": BLUE, "width": 2, "dash": dash},
-            customdata=list(
-                zip(
-                    each(human, rows, "spend"),
-                    each(human_span, rows, "mean", "ci_low", "ci_high"),
-                    strict=True,
-                )
-            ),
-            hovertemplate="%{customdata[1]}<br>at %{customdata[0]}<extra></extra>",
+    hover = [
+        f"{brought}<br>at {spend}"
+        for brought, spend in zip(
+            each(human_span, table, "mean", "ci_low", "ci_high"),
+            each(human, table, "spend"),
+            strict=True,
         )
+    ]
+    figure = curve_lines(table, hover)
     usual = float(report.observed["mean"].get(name, np.nan))
     if np.isfinite(usual):
         height = float(np.interp(usual, table["spend"], table["mean"]))
@@ -268,4 +260,37 @@ def _curve_figure(
     figure.update_layout(
         xaxis=value_axis(table["spend"], f"{what} per {unit}", n=4), yaxis=vertical
     )
+    return figure
+
+
+def curve_lines(table: pd.DataFrame, hover: Sequence[str], colour: str = BLUE) -> go.Figure:
+    """Draw a response curve: solid within what was observed, dashed beyond.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``spend, mean, ci_low, ci_high, observed`` of one channel, by spend.
+    hover : sequence of str
+        What is said of each point; plotly reads its markup.
+    colour : str
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Without axes.
+    """
+    figure = blank(190)
+    figure.add_trace(band(table["spend"], table["ci_low"], table["ci_high"]))
+    seen = table["observed"].astype(bool)
+    edge = table.loc[seen, "spend"].max() if seen.any() else -np.inf
+    texts = pd.Series(list(hover), index=table.index)
+    for chosen, dash in ((seen, "solid"), (table["spend"] >= edge, "4px,3px")):
+        figure.add_scatter(
+            x=table.loc[chosen, "spend"],
+            y=table.loc[chosen, "mean"],
+            mode="lines",
+            line={"color": colour, "width": 2, "dash": dash},
+            customdata=list(texts[chosen]),
+            hovertemplate="%{customdata}<extra></extra>",
+        )
     return figure

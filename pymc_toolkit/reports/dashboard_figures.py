@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.dashboard_tables import (
@@ -22,6 +26,7 @@ from pymc_toolkit.reports.formats import (
     period,
     probability,
     span,
+    tick,
 )
 from pymc_toolkit.reports.look import (
     BAND,
@@ -37,6 +42,7 @@ from pymc_toolkit.reports.look import (
     blank,
     label_rows,
     mean_over_time,
+    room_for_names,
     rows_height,
     value_axis,
 )
@@ -91,42 +97,9 @@ def waterfall(report: Dashboard) -> Drawing:
     """
     table = report.waterfall
     names = [str(name) for name in table["part"]]
-    whole = table["kind"] == TOTAL
-    ends = table["contribution"].where(whole, table["contribution"].cumsum())
-    starts = ends - table["contribution"]
-    height = np.arange(len(table))[::-1]
     written = each(human_span, table, "contribution", "ci_low", "ci_high")
-    figure = blank(rows_height(len(table)), bargap=0.72)
-    figure.add_bar(
-        base=starts.to_numpy(),
-        x=table["contribution"],
-        y=height,
-        orientation="h",
-        marker_color=_bar_colours(table),
-        width=0.28,
-        customdata=[[literal(name), text] for name, text in zip(names, written, strict=True)],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-    )
-    figure.add_scatter(
-        x=ends,
-        y=height,
-        mode="markers",
-        marker={"size": 1, "color": INK},
-        error_x=arms(table, "ci_low", "contribution", "ci_high"),
-        hoverinfo="skip",
-    )
-    # A thin line from each end to the row that begins there, or to that of the sum.
-    for end, above in zip(ends[:-1], height[:-1], strict=True):
-        figure.add_scatter(
-            x=[end, end],
-            y=[above, above - 1],
-            mode="lines",
-            line={"color": MUTED, "width": 1, "dash": "dot"},
-            hoverinfo="skip",
-        )
-    label_rows(figure, names, written)
-    reach = np.concatenate([starts, ends, starts + table["ci_low"], starts + table["ci_high"]])
-    figure.update_layout(xaxis=value_axis(reach, f"{report.target_name}, all periods"))
+    figure = waterfall_figure(table, names, written)
+    figure.update_layout(xaxis=waterfall_axis(table, f"{report.target_name}, all periods"))
     ci = probability(report.ci_prob)
     kinds = (
         (Key("baseline and season", GREYS[1], "area"), STANDING),
@@ -151,9 +124,89 @@ def waterfall(report: Dashboard) -> Drawing:
     )
 
 
-def _bar_colours(table: pd.DataFrame) -> list[str]:
+def waterfall_figure(
+    table: pd.DataFrame, names: Sequence[str], written: Sequence[str], colour: str = BLUE
+) -> go.Figure:
+    """Draw bars that begin where the one above ends, with whiskers at their ends.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``kind, contribution, ci_low, ci_high``; see :func:`waterfall_parts`.
+    names, written : sequence of str
+        What stands above each bar, to the left and to the right.
+    colour : str
+        Of channels.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Without a horizontal axis.
+    """
+    starts, ends = _starts_and_ends(table)
+    height = np.arange(len(table))[::-1]
+    figure = blank(rows_height(len(table)), bargap=0.72)
+    figure.add_bar(
+        base=starts.to_numpy(),
+        x=table["contribution"],
+        y=height,
+        orientation="h",
+        marker_color=_bar_colours(table, colour),
+        width=0.28,
+        customdata=[
+            [literal(name), literal(text)] for name, text in zip(names, written, strict=True)
+        ],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=ends,
+        y=height,
+        mode="markers",
+        marker={"size": 1, "color": INK},
+        error_x=arms(table, "ci_low", "contribution", "ci_high"),
+        hoverinfo="skip",
+    )
+    # A thin line from each end to the row that begins there, or to that of the sum.
+    for end, above in zip(ends[:-1], height[:-1], strict=True):
+        figure.add_scatter(
+            x=[end, end],
+            y=[above, above - 1],
+            mode="lines",
+            line={"color": MUTED, "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+        )
+    label_rows(figure, names, written, room_for_names(written))
+    return figure
+
+
+def waterfall_axis(
+    table: pd.DataFrame, title: str, write: Callable[[float], str] = tick
+) -> dict[str, Any]:
+    """Lay out the axis of a waterfall, with room for bars and whiskers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As for :func:`waterfall_figure`.
+    title : str
+    write : callable
+        Writes a round number at a tick.
+    """
+    starts, ends = _starts_and_ends(table)
+    reach = np.concatenate([starts, ends, starts + table["ci_low"], starts + table["ci_high"]])
+    return value_axis(reach, title, write=write)
+
+
+def _starts_and_ends(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    amounts = table["contribution"]
+    ends = amounts.where(table["kind"] == TOTAL, amounts.cumsum())
+    return ends - amounts, ends
+
+
+def _bar_colours(table: pd.DataFrame, channel: str) -> list[str]:
+    colours = {**_COLOURS, MEDIA: channel}
     return [
-        VERMILION if amount < 0 else _COLOURS[kind]
+        VERMILION if amount < 0 else colours[kind]
         for kind, amount in zip(table["kind"], table["contribution"], strict=True)
     ]
 

@@ -6,6 +6,8 @@ before they go into plotly, which reads some markup.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -17,7 +19,7 @@ from pymc_toolkit.reports.channel_figures import (
     total_contributions,
 )
 from pymc_toolkit.reports.contract import ModelReport
-from pymc_toolkit.reports.formats import count, each, literal, probability, ratio_span
+from pymc_toolkit.reports.formats import count, each, literal, probability, ratio_span, tick
 from pymc_toolkit.reports.graph_figures import graph_of_channels, returns_through_others
 from pymc_toolkit.reports.look import (
     POSTERIOR,
@@ -116,7 +118,7 @@ def prior_vs_posterior(report: ModelReport) -> Drawing | None:
         "little."
         + (f" Not drawn, with over {_MOST} rows each: {', '.join(long)}." if long else ""),
         panels=tuple(
-            Panel(name, _prior_figure(rows), tall=len(rows) > _TALL)
+            Panel(name, prior_figure(rows), tall=len(rows) > _TALL)
             for name, rows in groups
             if len(rows) <= _MOST
         ),
@@ -128,31 +130,55 @@ def prior_vs_posterior(report: ModelReport) -> Drawing | None:
     )
 
 
-def _prior_figure(rows: pd.DataFrame) -> go.Figure:
-    """Prior and posterior intervals of one variable, a row a coordinate."""
+def prior_figure(
+    rows: pd.DataFrame,
+    write: Callable[..., str] = ratio_span,
+    write_tick: Callable[[float], str] = tick,
+    labels: tuple[str, str] = ("prior", "posterior"),
+    colour: str = POSTERIOR,
+) -> go.Figure:
+    """Draw prior and posterior intervals of one variable, a row a coordinate.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of ``ModelReport.priors``.
+    write, write_tick : callable
+        Write a median with its interval, and a round number.
+    labels : tuple of str
+        Names of both, for a reader who points at them.
+    colour : str
+        Of posteriors.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
     names = [str(name) for name in rows["coordinate"]]
     height = np.arange(len(rows))[::-1]
     figure = blank(rows_height(len(rows), 40))
     styles = (
-        ("prior", PRIOR, 0.0, 8, "line-ns-open", 5),
-        ("posterior", POSTERIOR, -0.2, 8, "circle", 3),
+        ("prior", labels[0], PRIOR, 0.0, "line-ns-open", 5),
+        ("posterior", labels[1], colour, -0.2, "circle", 3),
     )
-    for kind, colour, shift, size, symbol, thick in styles:
-        ring = {"width": 2, "color": colour}
+    for kind, label, shade, shift, symbol, thick in styles:
+        ring = {"width": 2, "color": shade}
         low, middle, high = f"{kind}_low", f"{kind}_median", f"{kind}_high"
         figure.add_scatter(
             x=rows[middle],
             y=height + shift,
             mode="markers",
-            marker={"color": colour, "size": size, "symbol": symbol, "line": ring},
-            error_x=arms(rows, low, middle, high, colour=colour, thickness=thick, cap=0),
+            marker={"color": shade, "size": 8, "symbol": symbol, "line": ring},
+            error_x=arms(rows, low, middle, high, colour=shade, thickness=thick, cap=0),
             customdata=[
                 [literal(name), text]
-                for name, text in zip(names, each(ratio_span, rows, middle, low, high), strict=True)
+                for name, text in zip(names, each(write, rows, middle, low, high), strict=True)
             ],
-            hovertemplate="%{customdata[0]}<br>" + kind + " %{customdata[1]}<extra></extra>",
+            hovertemplate="%{customdata[0]}<br>"
+            + literal(label)
+            + " %{customdata[1]}<extra></extra>",
         )
     label_rows(figure, names, [""] * len(names))
     ends = rows.filter(regex="^(prior|posterior)_")
-    figure.update_layout(xaxis=value_axis(ends, "", n=4, zero=False))
+    figure.update_layout(xaxis=value_axis(ends, "", n=4, zero=False, write=write_tick))
     return figure

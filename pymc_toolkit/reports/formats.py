@@ -280,7 +280,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def literal(text: str) -> str:
-    """Make plotly show a text as it is; it would read ``<b>`` and ``&amp;`` as markup.
+    """Make plotly show a text as it is; it would read ``<b>`` as markup and ``$…$`` as a formula.
 
     Parameters
     ----------
@@ -295,7 +295,8 @@ def literal(text: str) -> str:
     >>> literal("<b>R&D</b>")
     '&lt;b&gt;R&amp;D&lt;/b&gt;'
     """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("$", "&#36;")
 
 
 def tick(value: float) -> str:

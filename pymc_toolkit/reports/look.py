@@ -26,6 +26,7 @@ BAND = "rgba(0, 114, 178, 0.20)"
 
 ROW_HEIGHT = 44
 LABEL_WIDTH = 36
+_ROW_WIDTH, _SHORTEST_NAME = 48, 14
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 Mark = Literal["area", "hatch", "line", "arrow", "dash", "dot", "ring", "diamond"]
@@ -163,7 +164,13 @@ def round_ticks(low: float, high: float, n: int = 5) -> list[float]:
     return [round(i * step, digits) for i in range(first, last + 1)]
 
 
-def value_axis(values: Any, title: str, n: int = 5, zero: bool = True) -> dict[str, Any]:
+def value_axis(
+    values: Any,
+    title: str,
+    n: int = 5,
+    zero: bool = True,
+    write: Callable[[float], str] = tick,
+) -> dict[str, Any]:
     """Lay out an axis of amounts that holds all values, with readable ticks.
 
     Parameters
@@ -176,6 +183,8 @@ def value_axis(values: Any, title: str, n: int = 5, zero: bool = True) -> dict[s
         About how many ticks.
     zero : bool
         Whether zero must be on the axis.
+    write : callable
+        Writes a round number at a tick.
 
     Returns
     -------
@@ -193,12 +202,14 @@ def value_axis(values: Any, title: str, n: int = 5, zero: bool = True) -> dict[s
     return {
         "range": [low, high],
         "tickvals": ticks,
-        "ticktext": [tick(value) for value in ticks],
+        "ticktext": [literal(write(value)) for value in ticks],
         "title": {"text": literal(title), "font": {"color": MUTED, "size": 12}},
     }
 
 
-def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -> None:
+def label_rows(
+    figure: go.Figure, names: Sequence[str], values: Sequence[str], width: int = LABEL_WIDTH
+) -> None:
     """Write a name and a value above each row, the first row at the top.
 
     Above rather than beside, so that long names leave the full width to the marks on a phone.
@@ -209,6 +220,8 @@ def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -
         Row ``i`` of ``n`` is drawn at height ``n - 1 - i``.
     names, values : sequence of str
         Plain text.
+    width : int
+        Most characters of a name.
     """
     n = len(names)
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -220,7 +233,7 @@ def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -
             "bgcolor": PAPER,
             "borderpad": 0,
         }
-        label = literal(shorten(name, LABEL_WIDTH))
+        label = literal(shorten(name, width))
         figure.add_annotation(text=label, x=0, xanchor="left", font={"size": 11}, **common)
         if value:
             style = {"size": 11, "color": MUTED}
@@ -228,6 +241,25 @@ def label_rows(figure: go.Figure, names: Sequence[str], values: Sequence[str]) -
     figure.update_yaxes(
         range=[-0.6, n - 0.25], showticklabels=False, showgrid=False, automargin=False, ticks=""
     )
+
+
+def room_for_names(values: Sequence[str]) -> int:
+    """Most characters of a name that leave room for the values beside it, on a phone.
+
+    Parameters
+    ----------
+    values : sequence of str
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> room_for_names(["2.10 (1.40-2.90)"]), room_for_names(["1.5 million (1.2-1.8 million)"])
+    (32, 19)
+    """
+    return max(_SHORTEST_NAME, min(LABEL_WIDTH, _ROW_WIDTH - max(map(len, values), default=0)))
 
 
 def rows_height(n: int, extra: int = 56) -> int:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from pymc_toolkit.reports.contract import Provenance
 from pymc_toolkit.reports.look import Drawing
-from pymc_toolkit.reports.tables import Table
 from pymc_toolkit.verdicts import Verdict
+
+
+class Block(Protocol):
+    """Anything that a page's template can show; ``kind`` tells it how."""
+
+    kind: ClassVar[str]
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,6 @@ class Links:
     items: Sequence[tuple[str, str]]
 
 
-Block = Drawing | Table | Note | Tracebacks | Links
-
-
 @dataclass(frozen=True)
 class Section:
     """A part of a page under one heading.
@@ -96,6 +98,8 @@ class Page:
     provenance : Provenance
     """
 
+    template: ClassVar[str] = "page.html"
+    styles: ClassVar[Sequence[str]] = ("style.css",)
     title: str
     client: str
     question: str

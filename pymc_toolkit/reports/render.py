@@ -33,7 +33,7 @@ _SUFFIXES = (".html", ".htm")
 # Inside a script element these would end it, open a comment, or end a line of JavaScript.
 _UNSAFE_IN_SCRIPT = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
-Report = ModelReport | FleetReport | Dashboard
+Report = ModelReport | FleetReport | Dashboard | Page
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def render(report: Report) -> str:
 
     Parameters
     ----------
-    report : ModelReport, FleetReport or Dashboard
+    report : ModelReport, FleetReport, Dashboard or Page
 
     Returns
     -------
@@ -60,14 +60,14 @@ def render(report: Report) -> str:
     environment = _environment()
     page = page_of(report)
     provenance = page.provenance
-    return environment.get_template("page.html").render(
+    return environment.get_template(page.template).render(
         page=page,
         words=tables.STATUS_WORDS,
         checks=_worst_first(page.verdict.checks) if page.verdict else [],
         figures=_figures_json(page.drawings),
         library=_script(get_plotlyjs()),
         program=_script(_source(environment, "draw.js")),
-        style=Markup(_source(environment, "style.css")),
+        style=Markup("\n".join(_source(environment, name) for name in page.styles)),
         interval=probability(page.ci_prob),
         period=period(provenance.frequency),
         window=(day(provenance.first_date), day(provenance.last_date)),
@@ -80,8 +80,10 @@ def page_of(report: Report) -> Page:
 
     Parameters
     ----------
-    report : ModelReport, FleetReport or Dashboard
+    report : ModelReport, FleetReport, Dashboard or Page
     """
+    if isinstance(report, Page):
+        return report
     if isinstance(report, Dashboard):
         return dashboard_page(report)
     return model_page(report) if isinstance(report, ModelReport) else fleet_page(report)
@@ -92,7 +94,7 @@ def write(report: Report, path: str | Path) -> Path:
 
     Parameters
     ----------
-    report : ModelReport, FleetReport or Dashboard
+    report : ModelReport, FleetReport, Dashboard or Page
     path : str or Path
         Ends in .html or .htm. A file that is there is replaced.
 

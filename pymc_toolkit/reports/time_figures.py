@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.dashboard_contract import Dashboard
-from pymc_toolkit.reports.fleet_contract import FleetReport
+from pymc_toolkit.reports.fit_figures import fit_figure
 from pymc_toolkit.reports.formats import (
     count,
     day,
-    each,
     human,
-    human_span,
     literal,
     percent,
     period,
@@ -34,12 +34,13 @@ from pymc_toolkit.reports.look import (
     Drawing,
     Key,
     Panel,
-    band,
     blank,
     mean_over_time,
     value_axis,
 )
 
+# Name, values, colour and pattern of one layer of a stack.
+Layer = tuple[str, pd.Series, str, str]
 MOST_CHANNELS = len(CHANNEL_COLOURS)
 _STANDING_COMPONENTS = ("baseline", "trend", "seasonality")
 
@@ -97,38 +98,8 @@ def contributions_over_time(report: ModelReport | Dashboard) -> Drawing:
     Drawing
         The largest channels, the others together.
     """
-    layers = _layers(report)
-    figure = blank(390, hovermode="x unified")
-    dates = report.components.index
-    for name, values, colour, pattern in layers:
-        # Stacked apart, so that a component below zero does not push down those above it.
-        parts = [("above", values.clip(lower=0)), ("below", values.clip(upper=0))]
-        drawn = [(stack, part) for stack, part in parts if part.abs().to_numpy().sum() > 0]
-        for i, (stack, part) in enumerate(drawn):
-            figure.add_scatter(
-                x=dates,
-                y=part,
-                name=literal(name),
-                stackgroup=stack,
-                mode="lines",
-                line={"width": 0, "color": colour},
-                fillcolor=colour,
-                fillpattern={"shape": pattern, "bgcolor": colour, "fgcolor": INK, "size": 6},
-                customdata=[human(value) for value in values],
-                hovertemplate="%{customdata}",
-                hoverinfo="skip" if i else None,
-            )
-            if i:
-                figure.data[-1].hovertemplate = None
-    figure.add_scatter(
-        x=dates,
-        y=report.components.sum(axis=1),
-        name="fitted",
-        mode="lines",
-        line={"color": INK, "width": 1},
-        customdata=[human(value) for value in report.components.sum(axis=1)],
-        hovertemplate="%{customdata}",
-    )
+    layers = layers_of(report.components, list(report.totals.index))
+    figure = stacked_areas(layers, report.components.sum(axis=1), "fitted", human)
     heights = report.components.clip(lower=0).sum(axis=1)
     depths = report.components.clip(upper=0).sum(axis=1)
     unit = period(report.provenance.frequency)
@@ -150,6 +121,60 @@ def contributions_over_time(report: ModelReport | Dashboard) -> Drawing:
             Key("fitted", INK, "line"),
         ),
     )
+
+
+def stacked_areas(
+    layers: Sequence[Layer], whole: pd.Series, label: str, write: Callable[[float], str]
+) -> go.Figure:
+    """Draw layers on top of each other and their sum, with what lowers it below zero.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From the bottom up.
+    whole : pandas.Series
+        Their sum, index date.
+    label : str
+        Name of the sum.
+    write : callable
+        Writes an amount, for a reader who points at it.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Without a vertical axis.
+    """
+    figure = blank(390, hovermode="x unified")
+    for name, values, colour, pattern in layers:
+        # Stacked apart, so that a component below zero does not push down those above it.
+        parts = [("above", values.clip(lower=0)), ("below", values.clip(upper=0))]
+        drawn = [(stack, part) for stack, part in parts if part.abs().to_numpy().sum() > 0]
+        for i, (stack, part) in enumerate(drawn):
+            figure.add_scatter(
+                x=whole.index,
+                y=part,
+                name=literal(name),
+                stackgroup=stack,
+                mode="lines",
+                line={"width": 0, "color": colour},
+                fillcolor=colour,
+                fillpattern={"shape": pattern, "bgcolor": colour, "fgcolor": INK, "size": 6},
+                customdata=[literal(write(value)) for value in values],
+                hovertemplate="%{customdata}",
+                hoverinfo="skip" if i else None,
+            )
+            if i:
+                figure.data[-1].hovertemplate = None
+    figure.add_scatter(
+        x=whole.index,
+        y=whole,
+        name=literal(label),
+        mode="lines",
+        line={"color": INK, "width": 1},
+        customdata=[literal(write(value)) for value in whole],
+        hovertemplate="%{customdata}",
+    )
+    return figure
 
 
 def effectiveness(report: ModelReport) -> Drawing | None:
@@ -194,57 +219,6 @@ def effectiveness(report: ModelReport) -> Drawing | None:
     )
 
 
-def fit_figure(report: ModelReport | FleetReport, fit: pd.DataFrame, height: int) -> go.Figure:
-    """Draw what happened, what was expected and the interval, held-out periods shaded.
-
-    Parameters
-    ----------
-    report : ModelReport or FleetReport
-    fit : pandas.DataFrame
-        ``date, actual, mean, ci_low, ci_high, holdout``.
-    height : int
-        Pixels.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    figure = blank(height, hovermode="x unified")
-    for first, last in _runs(fit):
-        figure.add_vrect(x0=first, x1=last, fillcolor=HELD_OUT, line_width=0, layer="below")
-    interval = f"{probability(report.ci_prob)} interval"
-    figure.add_trace(band(fit["date"], fit["ci_low"], fit["ci_high"], name=interval))
-    figure.add_scatter(
-        x=fit["date"],
-        y=fit["mean"],
-        name="expected by the model",
-        mode="lines",
-        line={"color": BLUE, "width": 2},
-        customdata=each(human_span, fit, "mean", "ci_low", "ci_high"),
-        hovertemplate="%{customdata}",
-    )
-    figure.add_scatter(
-        x=fit["date"],
-        y=fit["actual"],
-        name="what happened",
-        mode="markers",
-        marker={"color": INK, "size": 4},
-        customdata=each(human, fit, "actual"),
-        hovertemplate="%{customdata}",
-    )
-    unit = period(report.provenance.frequency)
-    ends = fit[["actual", "mean", "ci_low", "ci_high"]]
-    axis = value_axis(ends, f"{report.target_name} per {unit}", zero=False)
-    half = _half_period(fit)
-    dates = {
-        "hoverformat": "%d %b %Y",
-        "showgrid": False,
-        "range": [fit["date"].min() - half, fit["date"].max() + half],
-    }
-    figure.update_layout(xaxis=dates, yaxis=axis)
-    return figure
-
-
 def _fit_title(report: ModelReport, held: pd.DataFrame, unit: str) -> str:
     """Say how well the model foresaw what it had not seen."""
     if held.empty:
@@ -265,45 +239,47 @@ def _fit_title(report: ModelReport, held: pd.DataFrame, unit: str) -> str:
     return f"{title}, the seasonal naive by {percent(naive)}"
 
 
-def _runs(fit: pd.DataFrame) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
-    """Start and end of each unbroken stretch of held-out periods, half a period wider."""
-    dates, held = pd.to_datetime(fit["date"]), fit["holdout"].astype(bool)
-    half = _half_period(fit)
-    stretch = (held != held.shift()).cumsum()
-    return [(rows.iloc[0] - half, rows.iloc[-1] + half) for _, rows in dates[held].groupby(stretch)]
-
-
-def _half_period(fit: pd.DataFrame) -> pd.Timedelta:
-    gaps = pd.to_datetime(fit["date"]).diff().dropna()
-    return pd.Timedelta(gaps.median()) / 2 if len(gaps) else pd.Timedelta(days=1)
-
-
 def _where(held: pd.DataFrame) -> str:
     if held.empty:
         return "no place"
     return f"{day(held['date'].iloc[0])} to {day(held['date'].iloc[-1])}"
 
 
-def _layers(report: ModelReport | Dashboard) -> list[tuple[str, pd.Series, str, str]]:
-    """Name, values, colour and pattern of each layer, from the bottom up."""
-    table = report.components
-    channels = [name for name in table.columns if name in report.totals.index]
-    others = [name for name in table.columns if name not in report.totals.index]
-    layers = []
+def layers_of(
+    components: pd.DataFrame,
+    channels: Sequence[str],
+    controls_label: str = "{n} controls",
+    others_label: str = "{n} other channels",
+) -> list[Layer]:
+    """Name, values, colour and pattern of each layer of a stack, from the bottom up.
+
+    Parameters
+    ----------
+    components : pandas.DataFrame
+        Index date, a column a component.
+    channels : sequence of str
+        Which of them are channels; the largest get layers of their own.
+    controls_label, others_label : str
+        Names of what is drawn together, with a field for their number.
+    """
+    table = components
+    others = [name for name in table.columns if name not in channels]
+    layers: list[Layer] = []
     for name, colour in zip(_STANDING_COMPONENTS, GREYS, strict=True):
         if name in others:
             layers.append((name, table[name], colour, ""))
     controls = [name for name in others if name not in _STANDING_COMPONENTS]
     if controls:
-        label = controls[0] if len(controls) == 1 else f"{len(controls)} controls"
-        layers.append((str(label), table[controls].sum(axis=1), GREYS[0], "/"))
-    ranked = table[channels].sum().abs().sort_values(ascending=False).index
+        label = str(controls[0]) if len(controls) == 1 else controls_label.format(n=len(controls))
+        layers.append((label, table[controls].sum(axis=1), GREYS[0], "/"))
+    shown = [name for name in table.columns if name in channels]
+    ranked = table[shown].sum().abs().sort_values(ascending=False).index
     # One channel too many gets no layer of "1 other channel": it is worth a name.
     for name, colour in zip(ranked[:MOST_CHANNELS], CHANNEL_COLOURS, strict=False):
         layers.append((str(name), table[name], colour, ""))
     rest = list(ranked[MOST_CHANNELS:])
     if rest:
-        label = str(rest[0]) if len(rest) == 1 else f"{len(rest)} other channels"
+        label = str(rest[0]) if len(rest) == 1 else others_label.format(n=len(rest))
         layers.append((label, table[rest].sum(axis=1), OTHERS, ""))
     return layers
 

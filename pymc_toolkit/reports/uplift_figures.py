@@ -54,10 +54,10 @@ def what_experiments_taught(report: ModelReport) -> Drawing | None:
     """
     if report.experiments is None:
         return None
-    table = _with_measured_interval(report.experiments, report.ci_prob)
+    table = with_measured_interval(report.experiments, report.ci_prob)
     names = [
         f"{text.split(' to ')[0]}, {name}"
-        for text, name in zip(table["window"].astype(str), _names(table), strict=True)
+        for text, name in zip(table["window"].astype(str), names_of_tests(table), strict=True)
     ]
     height = np.arange(len(table))[::-1]
     figure = blank(rows_height(len(table), 64))
@@ -120,12 +120,12 @@ def experiments(report: ModelReport) -> Table | None:
     """
     if report.experiments is None:
         return None
-    table = _with_measured_interval(report.experiments, report.ci_prob)
+    table = with_measured_interval(report.experiments, report.ci_prob)
     ci = probability(report.ci_prob)
     rows = [
         list(row)
         for row in zip(
-            _names(table),
+            names_of_tests(table),
             [str(window) for window in table["window"]],
             each(human_span, table, "measured", "measured_low", "measured_high"),
             each(human_span, table, "before", "before_low", "before_high"),
@@ -182,8 +182,20 @@ def returns(report: ModelReport) -> Table | None:
     return Table("What they changed", columns, rows)
 
 
-def _with_measured_interval(table: pd.DataFrame, ci_prob: float) -> pd.DataFrame:
-    """The table with the ends of what was measured, or believed; of a bound also its middle."""
+def with_measured_interval(table: pd.DataFrame, ci_prob: float) -> pd.DataFrame:
+    """Add the ends of what was measured, or believed; of a bound also its middle.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From :func:`pymc_toolkit.analysis.uplift.uplift_table`.
+    ci_prob : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``measured, measured_low, measured_high``.
+    """
     reach = norm.ppf((1 + ci_prob) / 2) * table["sigma"]
     lower, upper = (pd.to_numeric(table[name]) for name in ("lower", "upper"))
     middle = table["measured"].fillna(
@@ -224,8 +236,14 @@ def _in_words(row: dict[str, object]) -> str:
     return f"{row['test']}: {', '.join(parts)}"
 
 
-def _names(table: pd.DataFrame) -> list[str]:
-    """Names of tests, without the window where the name is made of it."""
+def names_of_tests(table: pd.DataFrame) -> list[str]:
+    """Names of tests, without the window where the name is made of it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As for :func:`with_measured_interval`.
+    """
     return [
         str(channel) if test == f"{channel}, {window}" else str(test)
         for test, channel, window in zip(

@@ -1,0 +1,144 @@
+"""A client's settings as one TOML file, read and checked before anything is fitted."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pymc_toolkit.command_line.complaints import complaints
+from pymc_toolkit.command_line.task_tables import ClientTables
+from pymc_toolkit.exceptions import ClientFileError
+
+
+@dataclass(frozen=True)
+class ClientFile:
+    """The settings of one client, and the file that they stand in.
+
+    Parameters
+    ----------
+    path : Path
+        The TOML file, as the user named it.
+    tables : ClientTables
+        What it holds.
+    """
+
+    path: Path
+    tables: ClientTables
+
+    @property
+    def name(self) -> str:
+        """The client's name."""
+        return self.tables.client.name
+
+    @cached_property
+    def slug(self) -> str:
+        """What the client's files are called."""
+        return slug(self.name)
+
+    @property
+    def folder(self) -> Path:
+        """Where results are written."""
+        return self.beside(self.tables.output.folder)
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """Where members of fleets are kept as they finish, if anywhere."""
+        return self.folder / "checkpoints" if self.tables.output.checkpoints else None
+
+    @property
+    def report(self) -> Path:
+        """Where the client's report is written."""
+        named = self.tables.report.output
+        return self.beside(named) if named else self.output(".report.html")
+
+    def beside(self, path: str) -> Path:
+        """A path that the file names, which is meant from the file's own folder.
+
+        Parameters
+        ----------
+        path : str
+        """
+        return self.path.parent / Path(path).expanduser()
+
+    def output(self, ending: str) -> Path:
+        """A file of this client in the output folder.
+
+        Parameters
+        ----------
+        ending : str
+            What follows the client's name, such as ``.nc``.
+        """
+        return self.folder / f"{self.slug}{ending}"
+
+
+def read_client_file(path: str | Path) -> ClientFile:
+    """Read a client's settings and check every one of them.
+
+    Parameters
+    ----------
+    path : str or Path
+        TOML file.
+
+    Returns
+    -------
+    ClientFile
+
+    Raises
+    ------
+    ClientFileError
+        If it cannot be read, is not TOML, or has a key or a value that is not expected; the message
+        has a line for each, with file, table and key.
+    """
+    path = Path(path)
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ClientFileError(
+            f"{path}: Got a file that cannot be read ({error.strerror}); expected a TOML file of a "
+            "client's settings. Check the path."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ClientFileError(
+            f"{path}: Got text that is not UTF-8; expected TOML, which is. Save it as UTF-8."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ClientFileError(
+            f"{path}: Got text that is not TOML ({error}); expected tables of keys and values. "
+            "Correct that line."
+        ) from error
+    try:
+        tables = ClientTables.model_validate(given)
+    except ValidationError as error:
+        raise ClientFileError("\n".join(complaints(path, given, error))) from error
+    return ClientFile(path, tables)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a client's file, for editors that complete and check TOML.
+
+    Returns
+    -------
+    dict
+    """
+    return ClientTables.model_json_schema()
+
+
+def slug(name: str) -> str:
+    """A name in characters that every file system takes.
+
+    Parameters
+    ----------
+    name : str
+
+    Examples
+    --------
+    >>> slug("Müller & Co")
+    'm-ller-co'
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "client"
