@@ -306,6 +306,27 @@ def band(x: Any, low: Any, high: Any, **style: Any) -> go.Scatter:
     )
 
 
+def tint(colour: str) -> str:
+    """Make a colour light enough to lie behind lines of the same.
+
+    Parameters
+    ----------
+    colour : str
+        Six hex digits after ``#``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> tint(BLUE) == BAND
+    True
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.20)"
+
+
 def arms(
     table: pd.DataFrame,
     low: str,
