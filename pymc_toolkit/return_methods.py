@@ -11,11 +11,11 @@ import xarray as xr
 from pymc_toolkit.analysis.carry_over import carry_over
 from pymc_toolkit.analysis.contributions import DIRECT, decomposition
 from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.analysis.periods import Dates
 from pymc_toolkit.analysis.response import response_curves
 from pymc_toolkit.analysis.returns import (
     STEP,
     Costs,
-    Dates,
     channel_returns,
     cost_per_outcome,
     marginal_roi,

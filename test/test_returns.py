@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from panel_engine import CHANNELS, REGIONS, panel_model, panel_table
 
 from pymc_toolkit.analysis.contributions import TOTAL, decomposition
+from pymc_toolkit.analysis.periods import periods_between
 from pymc_toolkit.analysis.returns import (
     channel_returns,
     cost_per_outcome,
     marginal_roi,
     marginal_roi_draws,
     money,
-    periods_between,
     probability_above,
     roi,
     roi_draws,

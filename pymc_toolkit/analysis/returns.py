@@ -6,7 +6,7 @@ diminishing returns the second is lower, and it is the one that a budget is to b
 
 References
 ----------
-.. [1] Google (2025). Meridian: definitions of ROI and marginal ROI.
+.. [1] Google. Meridian, documentation: ROI, mROI and response curves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,17 +22,15 @@ import xarray as xr
 
 from pymc_toolkit.analysis.contributions import DIRECT, decomposition
 from pymc_toolkit.analysis.intervals import CI_PROB, check_probability, summarise, to_frame
+from pymc_toolkit.analysis.periods import Dates, periods_between
 from pymc_toolkit.arrays import over_regions
-from pymc_toolkit.dates import parse_dates
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import DataError, SpecificationError
+from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.names import CHANNEL, DATE, GEO, SAMPLE
 
 Costs = Mapping[str, float | None]
-# First and last day, either of them open.
-Dates = tuple[Any, Any]
 
 # By how much spend is raised for a marginal return, as a share of it.
 STEP = 0.01
@@ -316,65 +313,6 @@ def money(media: xr.DataArray, costs: Costs, by_region: bool = False) -> xr.Data
     prices = xr.DataArray([np.nan if cost is None else cost for cost in of_unit], dims=CHANNEL)
     spend = _total(media, by_region) * prices
     return spend.transpose(CHANNEL, ...)
-
-
-def periods_between(data: ModelData, dates: Dates | None) -> xr.DataArray:
-    """Which periods begin between two days.
-
-    Parameters
-    ----------
-    data : ModelData
-    dates : tuple of date-like or None, optional
-        First and last day, inclusive: ISO text or timestamps, None for an open end. All periods
-        by default.
-
-    Returns
-    -------
-    xarray.DataArray of bool
-        With dim date.
-
-    Raises
-    ------
-    SpecificationError
-        If they are no dates, in the wrong order, outside the window, or without a period.
-    """
-    first, last = _days(dates)
-    start, end = data.dates[0], data.next_dates(1)[0] - pd.Timedelta(days=1)
-    first, last = start if first is None else first, end if last is None else last
-    window = f"the window from {start.date()} to {end.date()}"
-    asked = f"Got dates from {first.date()} to {last.date()}"
-    if first > last:
-        raise SpecificationError(f"{asked}; expected the first day before the last. Swap them.")
-    if first < start or last > end:
-        raise SpecificationError(
-            f"{asked}; expected days within {window}. Use None for an end that is to stay open."
-        )
-    between = (data.dates >= first) & (data.dates <= last)
-    if not between.any():
-        raise SpecificationError(
-            f"{asked}, in which no period begins; expected at least one of {window}. Make the "
-            "range longer."
-        )
-    return xr.DataArray(between, {DATE: data.dataset[DATE]}, DATE)
-
-
-def _days(dates: Dates | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-    try:
-        first, last = (None, None) if dates is None else dates
-        return _day(first), _day(last)
-    except (TypeError, ValueError) as error:
-        raise SpecificationError(
-            f"Got dates={dates!r}; expected the first and the last day, such as "
-            "('2024-01-01', '2024-06-30'), or None in place of either."
-        ) from error
-
-
-def _day(value: Any) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    if np.ndim(value):
-        raise DataError(f"Got {value!r}; expected one date.")
-    return pd.Timestamp(parse_dates(pd.Series([value], name=DATE)).iloc[0])
 
 
 def _periods_of(
