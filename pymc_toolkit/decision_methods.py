@@ -9,10 +9,11 @@ import pandas as pd
 
 from pymc_toolkit.analysis.intervals import CI_PROB
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.decisions.advice import advise
 from pymc_toolkit.decisions.allocation import Allocation
 from pymc_toolkit.decisions.budget import BudgetQuestion, divide_budget
 from pymc_toolkit.decisions.limits import Bounds, Constraint
-from pymc_toolkit.decisions.objectives import MEAN
+from pymc_toolkit.decisions.objectives import CVAR
 from pymc_toolkit.decisions.plans import Plan
 from pymc_toolkit.decisions.scenarios import Scenario, scenario_table
 from pymc_toolkit.engines.base import Fit
@@ -29,7 +30,7 @@ class DecisionMethods(ABC):
         horizon: int = 13,
         *,
         bounds: Bounds = 0.3,
-        objective: str = MEAN,
+        objective: str = CVAR,
         risk: float | None = None,
         target_roi: float | None = None,
         constraints: Sequence[Constraint] = (),
@@ -52,10 +53,11 @@ class DecisionMethods(ABC):
         bounds : float or Mapping of str to (float, float)
             How far a channel may move from the current budget, as a fraction of it; or money over
             the horizon by channel, where channels that are left out may move by 0.3.
-        objective : {"mean", "quantile", "cvar", "target_roi"}
-            ``mean``: expected outcome. ``quantile``: what the change from the current budget brings
-            at least, but for a probability of ``risk``. ``cvar``: the mean of what it brings in the
-            worst share ``risk`` of the draws. ``target_roi``: the largest expected outcome of which
+        objective : {"cvar", "mean", "quantile", "target_roi"}
+            ``cvar``: what the change from the current budget brings on average in the worst share
+            ``risk`` of the draws, so that money moves as far as the model is sure of it. ``mean``:
+            expected outcome. ``quantile``: what the change brings at least, but for a probability
+            of ``risk``. ``target_roi``: the largest expected outcome of which
             all bought media together still return ``target_roi`` on their money, at the least
             money that brings it.
         risk : float, optional
@@ -86,6 +88,14 @@ class DecisionMethods(ABC):
         DataError
             If the plan is not one of this client, or money would go to a channel that was never on
             air.
+
+        Notes
+        -----
+        What is expected is as good as the posterior. Where data cannot tell how soon a channel
+        saturates, default priors say late: marginal returns of small channels, and with them the
+        uplift, then come out too high, by a factor of two where the truth is known
+        (``benchmark/RESULTS.md``). Priors on ``saturation_alpha`` that say what one channel can
+        bring at most, and experiments, help more than further draws.
         """
         question = BudgetQuestion(
             total, horizon, bounds, objective, risk, target_roi, constraints, hold, plan, ci_prob
@@ -127,6 +137,32 @@ class DecisionMethods(ABC):
             If the horizon or a scenario is impossible.
         """
         return scenario_table(self._fitted(), self.config, scenarios, horizon, ci_prob)
+
+    def budget_advice(
+        self, allocation: Allocation, evidence: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """A verb for each channel of a recommended budget, and why.
+
+        Parameters
+        ----------
+        allocation : Allocation
+            From :meth:`optimize_budget`.
+        evidence : pandas.DataFrame, optional
+            Index channel, column ``tier``: ``tested``, ``identified`` or ``prior-driven``, of which
+            the last are to be tested before money is moved.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index channel; ``verb`` (``increase``, ``keep``, ``test`` or ``reduce``), ``reason`` (a
+            sentence) and ``probability`` (that the move pays; NaN where nothing would be moved).
+
+        Raises
+        ------
+        SpecificationError
+            If the evidence has no column ``tier``.
+        """
+        return advise(allocation, evidence)
 
     @abstractmethod
     def _fitted(self) -> Fit:

@@ -36,10 +36,11 @@ def fit_of(config: ClientConfig, spec: ModelSpec = SPEC, **options: Any) -> Fit:
 def divided(
     fit: Fit | None = None, config: ClientConfig | None = None, **question: Any
 ) -> Allocation:
-    """A budget of the horizon, divided."""
+    """A budget of the horizon, divided for its expected outcome unless asked otherwise."""
     config = config or four_channels()
     fit = fit or fit_of(config)
-    return divide_budget(fit, config, BudgetQuestion(**{"horizon": HORIZON, **question}))
+    given = {"horizon": HORIZON, "objective": "mean", **question}
+    return divide_budget(fit, config, BudgetQuestion(**given))
 
 
 def outcome_by_hand(fit: Fit, config: ClientConfig, media: Array) -> xr.DataArray:

@@ -52,6 +52,12 @@ def test_a_cap_allows_less() -> None:
     assert limits(capped=True).allow(limits(capped=True).upper)
 
 
+def test_no_channel_gets_more_than_the_others_leave() -> None:
+    found = limits(bounds={"tv": (0, 1e9), "radio": (50, 1e9), "search": (30, 1e9)})
+    np.testing.assert_allclose(found.reachable, [120, 170, 150])
+    np.testing.assert_allclose(limits().reachable, limits().upper)
+
+
 def test_constraints_are_read_by_name() -> None:
     found = limits(constraints=[Constraint({"radio": 2, "tv": -1}, low=0.0)])
     assert found.weights.tolist() == [[-1.0, 2.0, 0.0]]

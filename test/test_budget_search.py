@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pymc_toolkit.decisions.budget import outlook_of
 from pymc_toolkit.decisions.objectives import Objective
-from pymc_toolkit.decisions.search import Search, kkt_residual
+from pymc_toolkit.decisions.search import Search, Ties, kkt_residual
 from pymc_toolkit.decisions.surfaces import Curves, WholePlans
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_spec import ModelSpec
@@ -65,6 +65,20 @@ def test_what_is_held_has_no_part_in_the_residual() -> None:
     held = np.array([True, False, False])
     limits = free_limits(np.array([1.0, 1.0, 1.0]), held=held)
     assert kkt_residual(np.array([9.0, 2.0, 2.0]), limits.current, limits) < 1e-12
+
+
+def test_at_a_kink_any_mix_of_the_draws_that_meet_there_will_do() -> None:
+    limits = free_limits(np.array([1.0, 1.0]))
+    slopes = np.array([[3.0, 1.0], [1.0, 3.0]])
+    # The first draw alone says to move; half of each says to stay.
+    alone = slopes @ np.array([1.0, 0.0])
+    assert kkt_residual(alone, limits.current, limits) == pytest.approx(0.5)
+    ties = Ties(slopes, np.array([-1.0, 0.0]), np.array([0.0, 1.0]))
+    assert kkt_residual(alone, limits.current, limits, ties=ties) < 1e-6
+    # Where weights may move a little only, most of it is left.
+    tight = Ties(slopes, np.array([-0.1, 0.0]), np.array([0.0, 0.1]))
+    left = kkt_residual(alone, limits.current, limits, ties=tight)
+    assert left == pytest.approx(0.4, rel=1e-3)
 
 
 def test_s_shaped_curves_are_searched_from_several_starts() -> None:

@@ -126,6 +126,16 @@ class TestPlumbing:
         # 1 + 2 + 3 + 10 + 1 fits; production and the holdout of 4 weeks differ in their seed.
         assert len(list((tmp_path / "checkpoints").iterdir())) == 17
 
+    def test_a_budget_is_divided_and_explained(self, monkeypatch, tmp_path, capsys):
+        budget = script("budget", monkeypatch)
+        budget.main(["--output", str(tmp_path), "--draws", "20", "--horizon", "8"])
+        printed = capsys.readouterr().out
+        assert "Budget of 8 periods" in printed
+        assert "Largest moves" in printed
+        assert "recommended" in printed
+        # Channels that are not bought are none of it.
+        assert "youtube" not in printed
+
     def test_one_fleet_of_another_client(self, monkeypatch, tmp_path):
         name = "pymc_mmm_example"
         fleets = script("fleets", monkeypatch)

@@ -13,12 +13,12 @@ from pymc_toolkit.analysis.intervals import CI_PROB, check_probability
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.decisions.allocation import Allocation
-from pymc_toolkit.decisions.describe import Answer, described, exact_objective
+from pymc_toolkit.decisions.describe import Answer, described, exact_objective, left_over
 from pymc_toolkit.decisions.limits import Bounds, Constraint, Limits, limits_of
-from pymc_toolkit.decisions.objectives import MEAN, TARGET_ROI, Objective
+from pymc_toolkit.decisions.objectives import CVAR, TARGET_ROI, Objective
 from pymc_toolkit.decisions.outcome import Outlook, leave_each_other_alone, marginal_gains
 from pymc_toolkit.decisions.plans import AS_LAST_YEAR, FLAT, Plan, future_table, usual_plan
-from pymc_toolkit.decisions.search import AT_LIMIT, Search, kkt_residual
+from pymc_toolkit.decisions.search import AT_LIMIT, Search
 from pymc_toolkit.decisions.surfaces import Curves, Surface, WholePlans
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import DataError, SpecificationError
@@ -31,8 +31,9 @@ FEW_DRAWS = 200
 # Starts beside the current budget: curves may be S-shaped, with more than one summit.
 STARTS_OF_CURVES, STARTS_OF_PLANS = 6, 1
 # Conditions of an optimum are met up to this share of the mean gain, or the search is taken up
-# again with the slopes of all draws.
-GOOD_ENOUGH, ROUNDS = 1e-3, 3
+# again with the slopes of all draws, so many times at most.
+GOOD_ENOUGH = 1e-3
+ROUNDS_OF_CURVES, ROUNDS_OF_PLANS = 6, 3
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class BudgetQuestion:
     total: float | None = None
     horizon: int = 13
     bounds: Bounds = 0.3
-    objective: str = MEAN
+    objective: str = CVAR
     risk: float | None = None
     target_roi: float | None = None
     constraints: Sequence[Constraint] = ()
@@ -84,7 +85,7 @@ def divide_budget(fit: Fit, config: ClientConfig, question: BudgetQuestion) -> A
     )
     _refuse_launches(fit.training, limits)
     dark = outlook.brings(np.zeros_like(limits.current))
-    alone = leave_each_other_alone(outlook, limits.lower, limits.upper)
+    alone = leave_each_other_alone(outlook, limits.lower, limits.reachable)
     current = _answer(outlook, limits.current, alone)
     best = _searched(outlook, limits, objective, current, dark, alone)
     return described(outlook, config, limits, objective, current, best, dark, question.ci_prob)
@@ -158,14 +159,13 @@ def _searched(
     starts = [limits.nearest(limits.current), *limits.sample(count, np.random.default_rng(0))]
     ratio = objective.target_roi
     tried: list[tuple[float, Answer]] = []
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS_OF_CURVES if alone else ROUNDS_OF_PLANS):
         found = _answer(outlook, _best_of(search, starts, nothing), alone)
         value, slopes = exact_objective(found, current, objective)
         tried.append((value, found))
         least = (ratio or 0.0) * float(found.money.sum()) * (1 - AT_LIMIT)
         short = ratio is not None and value - nothing < least
-        left = kkt_residual(slopes, found.money, limits, ratio is not None)
-        if left < GOOD_ENOUGH and not short:
+        if left_over(found, current, objective, limits) < GOOD_ENOUGH and not short:
             break
         search, starts = search.corrected(found.money, value, slopes), [found.money]
     if ratio is not None:
@@ -182,7 +182,7 @@ def _surface(outlook: Outlook, limits: Limits, alone: bool) -> Surface:
         return WholePlans(outlook.thinned(FEW_DRAWS))
     # The current budget need not be within the bounds, and all are compared with it.
     low = np.minimum(limits.lower, limits.current)
-    return Curves.through(outlook, low, np.maximum(limits.upper, limits.current))
+    return Curves.through(outlook, low, np.maximum(limits.reachable, limits.current))
 
 
 def _best_of(search: Search, starts: Sequence[Array], nothing: float) -> Array:
@@ -192,6 +192,9 @@ def _best_of(search: Search, starts: Sequence[Array], nothing: float) -> Array:
         return search.best(starts)
     richest, most = search.best_return(starts, nothing)
     if most < target * (1 - AT_LIMIT):
+        if search.correction:
+            # Just reached, by a surface that was a little too high.
+            return richest
         raise SpecificationError(
             f"Got target_roi={target:g}; expected at most {most:.4g}, the highest mean return that "
             "a budget within the limits has. Give a lower target, or wider bounds."

@@ -15,7 +15,7 @@ from pymc_toolkit.decisions.allocation import Allocation, Interval
 from pymc_toolkit.decisions.limits import Limits
 from pymc_toolkit.decisions.objectives import Objective
 from pymc_toolkit.decisions.outcome import Outlook
-from pymc_toolkit.decisions.search import AT_LIMIT, kkt_residual
+from pymc_toolkit.decisions.search import AT_LIMIT, Ties, kkt_residual
 from pymc_toolkit.model_data import ModelData, to_table
 from pymc_toolkit.names import CHANNEL, DATE, GEO, SAMPLE
 
@@ -60,6 +60,28 @@ def exact_objective(answer: Answer, current: Answer, objective: Objective) -> tu
     return objective.value(gains), np.asarray(slopes @ objective.weights(gains))
 
 
+def left_over(answer: Answer, current: Answer, objective: Objective, limits: Limits) -> float:
+    """How far a budget is from the conditions of an optimum, over all draws.
+
+    Parameters
+    ----------
+    answer, current : Answer
+    objective : Objective
+    limits : Limits
+
+    Returns
+    -------
+    float
+        See :func:`pymc_toolkit.decisions.search.kkt_residual`.
+    """
+    gains = (answer.brought - current.brought).sum(CHANNEL).values.ravel()
+    slopes = answer.gains.transpose(CHANNEL, ...).values.reshape(len(answer.money), -1)
+    weights, (tied, largest) = objective.weights(gains), objective.tied(gains)
+    ties = Ties(slopes[:, tied], -weights[tied], np.maximum(largest - weights[tied], 0.0))
+    ratio = objective.target_roi is not None
+    return kkt_residual(slopes @ weights, answer.money, limits, ratio, ties)
+
+
 def described(
     outlook: Outlook,
     config: ClientConfig,
@@ -89,7 +111,6 @@ def described(
     """
     ahead = outlook.with_money(best.money)
     uplift = (best.brought - current.brought).sum(CHANNEL)
-    _, slopes = exact_objective(best, current, objective)
     plan = to_table(ahead.dataset, config.target_name, config.date_column, config.geo_column)
     before, after = ((each.brought - dark).sum(CHANNEL) for each in (current, best))
     return Allocation(
@@ -99,7 +120,7 @@ def described(
         uplift=Interval.of(uplift, ci_prob),
         probability_positive=float((uplift > 0).mean()),
         uplift_draws=uplift,
-        kkt_residual=kkt_residual(slopes, best.money, limits, objective.target_roi is not None),
+        kkt_residual=left_over(best, current, objective, limits),
         objective=objective.name,
         target_roi=objective.target_roi,
         outcome_current=Interval.of(before, ci_prob),

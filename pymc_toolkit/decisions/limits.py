@@ -109,6 +109,12 @@ class Limits:
         return float(max(self.current.sum(), self.upper.max()))
 
     @property
+    def reachable(self) -> Array:
+        """The most that each channel can get, once all others have their least."""
+        left = self.total_high - (self.lower.sum() - self.lower)
+        return np.asarray(np.clip(left, self.lower, self.upper))
+
+    @property
     def rows(self) -> tuple[Array, Array, Array]:
         """Weights and limits of all linear constraints, the total first."""
         return (

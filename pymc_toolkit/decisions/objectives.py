@@ -17,6 +17,8 @@ USUAL_RISK = 0.1
 # Half width, in probability, of the draws that stand for a quantile: one draw alone has a slope
 # that jumps from budget to budget.
 _QUANTILE_SPREAD = 0.02
+# Draws whose gains differ by less than this share of their spread are as bad as each other.
+_TIED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,25 @@ class Objective:
         weights = np.empty(count)
         weights[np.argsort(gains, kind="stable")] = by_rank / by_rank.sum()
         return weights
+
+    def tied(self, gains: Array) -> tuple[Array, float]:
+        """Draws so close to the edge of the worst share that any of them may be in it.
+
+        Parameters
+        ----------
+        gains : ndarray of shape (draw,)
+
+        Returns
+        -------
+        tied : ndarray of bool, of shape (draw,)
+        largest : float
+            The most that one draw may weigh.
+        """
+        if self.name != CVAR:
+            return np.zeros(len(gains), dtype=bool), 1.0
+        edge = np.sort(gains)[min(int(self.risk * len(gains)), len(gains) - 1)]
+        largest = 1 / max(self.risk * len(gains), 1.0)
+        return np.abs(gains - edge) <= _TIED * gains.std(), largest
 
     def value(self, gains: Array) -> float:
         """What the objective gives a budget, in units of the target."""

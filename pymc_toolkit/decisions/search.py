@@ -12,13 +12,16 @@ from scipy.optimize import lsq_linear, minimize
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.decisions.limits import ROUNDING, Limits
-from pymc_toolkit.decisions.objectives import Objective
+from pymc_toolkit.decisions.objectives import MEAN, Objective
 from pymc_toolkit.decisions.surfaces import Surface
 
 # Money that is closer to a limit than this share of the budget is at it.
 AT_LIMIT = 1e-6
 _PRECISION, _STEPS = 1e-12, 300
 _RATIO_ROUNDS = 20
+_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
+# Weight of a condition that has to hold, among others that may be missed.
+_SURELY = 1e3
 
 Value = Callable[[Array], float]
 Slope = Callable[[Array], Array]
@@ -95,10 +98,21 @@ class Search:
         -------
         ndarray of shape (channel,)
         """
+        if not self.objective.is_mean:
+            starts = [*starts, self._on_the_way(starts)]
         found = [climb(self.value, self.slope, self.limits, start) for start in starts]
         # The starts too: a search may end lower than it began where there are kinks.
         allowed = [money for money in (*found, *starts) if self.limits.allow(money)]
         return max(allowed, key=self.value)
+
+    def _on_the_way(self, starts: Sequence[Array]) -> Array:
+        """The best budget between the first start and the one with the best expected outcome.
+
+        A careful objective has a kink at the current budget, from which slopes may lead nowhere.
+        """
+        bold = replace(self, objective=Objective(MEAN)).best(starts)
+        way = [starts[0] + share * (bold - starts[0]) for share in _SHARES]
+        return max(way, key=self.value)
 
     def best_return(self, starts: Sequence[Array], dark: float) -> tuple[Array, float]:
         """The allowed budget with the highest mean return on its money, and that return.
@@ -207,7 +221,25 @@ def climb(
     return np.asarray(money)
 
 
-def kkt_residual(slopes: Array, money: Array, limits: Limits, ratio: bool = False) -> float:
+@dataclass(frozen=True, eq=False)
+class Ties:
+    """Draws that an objective could as well weigh otherwise, and by how much.
+
+    Parameters
+    ----------
+    slopes : ndarray of shape (channel, draw)
+    least, most : ndarray of shape (draw,)
+        How far each weight may fall and rise; all changes together are none.
+    """
+
+    slopes: Array
+    least: Array
+    most: Array
+
+
+def kkt_residual(
+    slopes: Array, money: Array, limits: Limits, ratio: bool = False, ties: Ties | None = None
+) -> float:
     """How far a budget is from the conditions of an optimum (Karush, Kuhn, Tucker).
 
     At an optimum, gains of all channels that may move are the same but for what bounds and
@@ -221,6 +253,8 @@ def kkt_residual(slopes: Array, money: Array, limits: Limits, ratio: bool = Fals
     limits : Limits
     ratio : bool
         Whether the budget also has to return a ratio, whose condition is again equal slopes.
+    ties : Ties, optional
+        Where an objective has a kink, any mix of the draws that meet there is its slope.
 
     Returns
     -------
@@ -232,9 +266,14 @@ def kkt_residual(slopes: Array, money: Array, limits: Limits, ratio: bool = Fals
     size = float(np.abs(slopes[free]).mean()) if free.any() else 0.0
     if not size:
         return 0.0
-    left = slopes[free] / size
-    if len(normals):
-        rows = normals[:, free].T
+    left, rows = slopes[free] / size, normals[:, free].T
+    if ties is not None and ties.most.size > 1:
+        # One row more: what some draws gain in weight, others lose.
+        sums = np.append(np.zeros(rows.shape[1]), np.full(ties.most.size, _SURELY))
+        rows = np.vstack([np.hstack([rows, -ties.slopes[free] / size]), sums])
+        left = np.append(left, 0.0)
+        least, most = np.append(least, ties.least), np.append(most, ties.most)
+    if rows.size:
         left = left - rows @ lsq_linear(rows, left, (least, most)).x
     return float(np.abs(left).max())
 
