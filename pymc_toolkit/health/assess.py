@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,8 @@ from pymc_toolkit.fleets.judge import judge_convergence
 from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.health.data_checks import check_data
 from pymc_toolkit.health.doubts import doubts_of
-from pymc_toolkit.health.evidence import judge_shift, prior_fit, shifts_of, tell_tiers
-from pymc_toolkit.health.experiment_checks import judge_experiments, tested
+from pymc_toolkit.health.evidence import judge_shift, least_shift, prior_fit, shifts_of, tell_tiers
+from pymc_toolkit.health.experiment_checks import experiments_of, judge_experiments
 from pymc_toolkit.health.fit_checks import (
     judge_autocorrelation,
     judge_baseline_size,
@@ -56,8 +57,9 @@ def assess(
         If the holdout is of another client.
     """
     held_out = judge_holdout(holdout, config.client_name, limits)
-    components, before, experiments = decomposition(fit), prior_fit(fit), tested(fit)
+    components, before, experiments = decomposition(fit), prior_fit(fit), experiments_of(fit)
     shift = shifts_of(before, components)
+    least = least_shift(limits, math.prod(components.sizes[dim] for dim in SAMPLE))
     agreement = judge_experiments(experiments, limits)
     checks = (
         _convergence(fit),
@@ -65,7 +67,7 @@ def assess(
         judge_negative_baseline(components, limits),
         judge_baseline_size(components, limits),
         *_errors(fit, limits),
-        judge_shift(shift, limits),
+        judge_shift(shift, least, limits),
         judge_told_apart(components, limits),
         judge_shares(components, fit.training.dataset["media"], config.cost_per_unit, limits),
         judge_levels(fit.training.dataset["media"], limits),
@@ -73,7 +75,8 @@ def assess(
         *check_data(fit.training, fit.spec, limits),
     )
     doubts = doubts_of(fit, components, limits)
-    return Health(Verdict(checks), tell_tiers(shift, experiments, doubts, limits, before))
+    evidence = tell_tiers(shift, experiments, doubts, least, limits, before)
+    return Health(Verdict(checks), evidence)
 
 
 def _convergence(fit: Fit) -> Check:

@@ -84,8 +84,8 @@ def judge_length(data: ModelData, spec: ModelSpec, limits: Thresholds) -> Check:
     return Check(
         LENGTH,
         status,
-        f"The model has {parameters} parameters and {observations} observed "
-        f"{period_name(data.frequency)}s to learn them from, {value:.1f} for each: {judgement}.",
+        f"The model has {parameters} parameters and {observations} observations to learn them "
+        f"from, {value:.1f} for each: {judgement}.",
         value,
         limits.periods_per_parameter,
         unless_passed(

@@ -22,7 +22,9 @@ from pymc_toolkit.health.thresholds import Thresholds, unless_passed
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
 from pymc_toolkit.verdicts import Check, Status
 
-_PRIOR_DRAWS = 1000
+_PRIOR_DRAWS = 500
+# Kolmogorov-Smirnov distance, times the root of a number of draws, that chance alone rarely makes.
+_RARE_DISTANCE = 1.36
 
 
 def prior_fit(fit: Fit, draws: int = _PRIOR_DRAWS) -> Fit | None:
@@ -107,20 +109,39 @@ def shifts_of(before: Fit | None, components: xr.Dataset) -> pd.Series:
     return shifts(prior, media_shares(components))
 
 
-def judge_shift(shift: pd.Series, limits: Thresholds) -> Check:
+def least_shift(limits: Thresholds, draws: int) -> float:
+    """The shift that says something: the limit, or more where few draws make distances by chance.
+
+    Parameters
+    ----------
+    limits : Thresholds
+    draws : int
+        Of the posterior, such as the members of an ensemble.
+
+    Examples
+    --------
+    >>> least_shift(Thresholds(), 4000), round(least_shift(Thresholds(), 16), 2)
+    (0.2, 0.34)
+    """
+    return max(limits.shift, _RARE_DISTANCE / float(np.sqrt(draws)))
+
+
+def judge_shift(shift: pd.Series, least: float, limits: Thresholds) -> Check:
     """Whether the data changed what was believed of each channel.
 
     Parameters
     ----------
     shift : pandas.Series
         From :func:`shifts`.
+    least : float
+        From :func:`least_shift`.
     limits : Thresholds
     """
     if shift.isna().all():
         sentence = "The engine has no prior to compare with: what the data added is not known."
         remedy = "Compare fits with other settings, or test the channels."
         return Check(SHIFT, Status.REVIEW, sentence, remedy=remedy)
-    silent = [str(name) for name in shift.index[~(shift >= limits.shift)]]
+    silent = [str(name) for name in shift.index[~(shift >= least)]]
     share = len(silent) / len(shift)
     status = Status.REVIEW if silent else Status.PASS
     if share > limits.shift_channels_fail:
@@ -133,7 +154,7 @@ def judge_shift(shift: pd.Series, limits: Thresholds) -> Check:
         else f"Of {len(silent)} of {len(shift)} channels the data said next to nothing "
         f"({named(silent)}): what the model says of them is what was assumed.",
         float(shift.min()),
-        limits.shift,
+        least,
         unless_passed(status, f"Test {named(silent)}, or vary their spend more than before."),
     )
 
@@ -142,6 +163,7 @@ def tell_tiers(
     shift: pd.Series,
     experiments: Sequence[Tested],
     doubts: Mapping[str, str],
+    least: float,
     limits: Thresholds,
     before: Fit | None = None,
 ) -> pd.DataFrame:
@@ -158,6 +180,8 @@ def tell_tiers(
     experiments : sequence of Tested
     doubts : Mapping of str to str
         By channel, why data alone cannot tell what it earns, as a sentence.
+    least : float
+        From :func:`least_shift`.
     limits : Thresholds
     before : Fit, optional
         From :func:`prior_fit`.
@@ -175,7 +199,7 @@ def tell_tiers(
             tier, reason = TESTED, f"An experiment measured it: {agreeing[channel]}."
         elif channel in doubts:
             tier, reason = PRIOR_DRIVEN, doubts[channel]
-        elif not moved >= limits.shift:
+        elif not moved >= least:
             tier = PRIOR_DRIVEN
             reason = (
                 "Whether the data say anything of it cannot be told: there is no prior to compare."

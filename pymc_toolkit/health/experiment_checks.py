@@ -39,7 +39,7 @@ class Tested:
         return tail(self.test, self.modelled)
 
 
-def tested(fit: Fit) -> list[Tested]:
+def experiments_of(fit: Fit) -> list[Tested]:
     """The experiments that a fit learnt from, with what it says of each; bounds measured nothing.
 
     Parameters

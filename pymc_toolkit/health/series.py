@@ -27,7 +27,7 @@ def values_of(data: ModelData, variable: str) -> Array:
     if GEO not in values.dims:
         values = values.expand_dims(GEO)
     ordered: Array = values.transpose(DATE, GEO, ...).values
-    return ordered.reshape(*ordered.shape[:2], -1)
+    return ordered[..., None] if ordered.ndim == 2 else ordered
 
 
 def standardised(values: Array) -> Array:
@@ -45,7 +45,7 @@ def standardised(values: Array) -> Array:
 
 def rows(values: Array) -> Array:
     """Values of shape (date, region, column) as a table of shape (date * region, column)."""
-    return values.reshape(-1, values.shape[-1])
+    return values.reshape(values.shape[0] * values.shape[1], values.shape[-1])
 
 
 def year_waves(data: ModelData, harmonics: int = _HARMONICS) -> Array:
