@@ -95,7 +95,8 @@ class DecisionMethods(ABC):
         saturates, default priors say late: marginal returns of small channels, and with them the
         uplift, then come out too high, by a factor of two where the truth is known
         (``benchmark/RESULTS.md``). Priors on ``saturation_alpha`` that say what one channel can
-        bring at most, and experiments, help more than further draws.
+        bring at most, and experiments, help more than further draws; ``check_data()`` says what the
+        priors expect, and proposes others.
         """
         question = BudgetQuestion(
             total, horizon, bounds, objective, risk, target_roi, constraints, hold, plan, ci_prob
