@@ -47,7 +47,8 @@ class DecisionMethods(ABC):
         ----------
         total : float, optional
             Money over the whole horizon, that of the plan by default. With
-            ``objective="target_roi"`` it is the most that may be spent.
+            ``objective="target_roi"`` it is the most that may be spent, and a plan that spends less
+            stays as it is.
         horizon : int
             Number of periods ahead.
         bounds : float or Mapping of str to (float, float)

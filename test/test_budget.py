@@ -264,6 +264,25 @@ class TestBest:
         with pytest.raises(SpecificationError, match="target_roi=1e\\+06; expected at most"):
             divided(FIT, CONFIG, objective="target_roi", target_roi=1e6)
 
+    def test_a_cap_above_what_is_best_changes_nothing(self) -> None:
+        usual = divided(FIT, CONFIG)
+        target = {"objective": "target_roi", "target_roi": usual.outcome.mean / usual.total}
+        free = divided(FIT, CONFIG, **target)
+        for cap in (1.5, 4.0):
+            capped = divided(FIT, CONFIG, total=cap * usual.total, **target)
+            np.testing.assert_allclose(money(capped), money(free), rtol=1e-3)
+            np.testing.assert_allclose(money(capped, "current"), LAST_YEAR.sum(axis=0))
+
+    def test_bounds_that_say_nothing_do_not_blur_the_search(self) -> None:
+        """As wide as a user writes who wants none."""
+        near, far = (
+            divided(FIT, CONFIG, bounds=dict.fromkeys(CONFIG.channel_names, (0.0, most)))
+            for most in (LAST_YEAR.sum(), 1e13)
+        )
+        assert near.uplift.mean > 0
+        np.testing.assert_allclose(money(far), money(near), rtol=1e-3)
+        assert not far.table["at_bound"].any()
+
     def test_s_shaped_curves(self) -> None:
         fit = fit_of(CONFIG, ModelSpec(lag_max=2, saturation="hill"), fixed={"saturation_slope": 5})
         found = divided(fit, CONFIG, bounds=WIDE)

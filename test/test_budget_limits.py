@@ -52,6 +52,20 @@ def test_a_cap_allows_less() -> None:
     assert limits(capped=True).allow(limits(capped=True).upper)
 
 
+def test_a_cap_that_is_kept_to_anyway_moves_nothing() -> None:
+    for cap in (200.0, 250.0, 1e9):
+        found = limits(total=cap, capped=True)
+        np.testing.assert_allclose(found.current, PLAN)
+        np.testing.assert_allclose(found.lower, limits().lower)
+    np.testing.assert_allclose(limits(total=100.0, capped=True).current, PLAN / 2)
+
+
+def test_rounding_is_of_the_budget_however_wide_the_bounds() -> None:
+    found = limits(bounds={"tv": (0, 1e12)})
+    assert not found.allow(found.current + [1.0, 0.0, 0.0])
+    assert not found.allow(found.current - [0.0, 20.0, 0.0])
+
+
 def test_no_channel_gets_more_than_the_others_leave() -> None:
     found = limits(bounds={"tv": (0, 1e9), "radio": (50, 1e9), "search": (30, 1e9)})
     np.testing.assert_allclose(found.reachable, [120, 170, 150])

@@ -105,8 +105,8 @@ class Limits:
 
     @property
     def unit(self) -> float:
-        """A size of money to calculate in."""
-        return float(max(self.current.sum(), self.upper.max()))
+        """A size of money to calculate in; bounds may be so wide that they say nothing of it."""
+        return float(self.current.sum())
 
     @property
     def reachable(self) -> Array:
@@ -216,7 +216,8 @@ def limits_of(
     channels = tuple(str(name) for name in plan.index)
     planned = plan.to_numpy(dtype=float)
     held = np.isin(channels, _checked_names("hold", hold, channels, known))
-    current = _brought_to(planned, held, total)
+    # A cap that the plan keeps to changes nothing of where the budget starts from.
+    current = _brought_to(planned, held, None if capped and _within(planned, total) else total)
     lower, upper = _checked_bounds(bounds, channels, known, current)
     if isinstance(bounds, Mapping):
         both = [name for name, is_held in zip(channels, held, strict=True) if is_held]
@@ -249,6 +250,11 @@ def number(name: str, value: Any, least: float | None = None) -> float:
         above = "" if least is None else f" above {least:g}"
         raise SpecificationError(f"Got {name}={value!r}; expected a number{above}.")
     return float(value)
+
+
+def _within(planned: Array, total: float | None) -> bool:
+    """Whether a plan of some money keeps to a total."""
+    return total is None or 0 < planned.sum() <= number("total", total, least=0)
 
 
 def _brought_to(planned: Array, held: Array, total: float | None) -> Array:
