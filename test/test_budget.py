@@ -264,6 +264,14 @@ class TestBest:
         with pytest.raises(SpecificationError, match="target_roi=1e\\+06; expected at most"):
             divided(FIT, CONFIG, objective="target_roi", target_roi=1e6)
 
+    @pytest.mark.parametrize("unit", [1e6, 1e-6, 1e-10])
+    def test_a_constraint_may_be_in_any_unit(self, unit: float) -> None:
+        usual = money(divided(FIT, CONFIG))[0]
+        cap = Constraint({FIRST: unit}, high=0.9 * usual * unit)
+        found = divided(FIT, CONFIG, constraints=[cap])
+        assert money(found)[0] == pytest.approx(0.9 * usual, rel=1e-5)
+        assert found.kkt_residual < 1e-3
+
     def test_a_cap_above_what_is_best_changes_nothing(self) -> None:
         usual = divided(FIT, CONFIG)
         target = {"objective": "target_roi", "target_roi": usual.outcome.mean / usual.total}

@@ -334,7 +334,7 @@ def _checked_names(
 def _rows(
     constraints: Sequence[Constraint], channels: tuple[str, ...], known: Sequence[str]
 ) -> tuple[Array, Array, Array]:
-    """Constraints as rows of weights and limits."""
+    """Constraints as rows of weights, the largest of which is one, and limits."""
     if isinstance(constraints, Constraint):
         constraints = (constraints,)
     weights = np.zeros((len(constraints), len(channels)))
@@ -346,9 +346,12 @@ def _rows(
         _checked_names("constraints", list(constraint.weights), channels, known)
         for name, weight in constraint.weights.items():
             row[channels.index(name)] = weight
-    low = [-np.inf if c.low is None else c.low for c in constraints]
-    high = [np.inf if c.high is None else c.high for c in constraints]
-    return weights, np.array(low, dtype=float), np.array(high, dtype=float)
+    low = np.array([-np.inf if c.low is None else c.low for c in constraints], dtype=float)
+    high = np.array([np.inf if c.high is None else c.high for c in constraints], dtype=float)
+    # In money, whatever the unit of the weights: what counts as rounding is money, too.
+    largest = np.abs(weights).max(axis=1, initial=0.0)
+    size = np.where(largest > 0, largest, 1.0)
+    return weights / size[:, None], low / size, high / size
 
 
 def _check_feasible(limits: Limits) -> None:
