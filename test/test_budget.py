@@ -19,7 +19,7 @@ from decision_examples import (
     random_budgets,
 )
 from fits import fake_fit, small_config
-from scipy.optimize import brentq
+from scipy.optimize import brentq, linprog
 
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
@@ -62,6 +62,21 @@ def mean_outcomes(fit: Fit, budgets: np.ndarray) -> np.ndarray:
         carried = sum(weights[:, k] * exposure[:, 2 - k : exposure.shape[1] - k] for k in range(3))
         total += (height * carried / (half + carried)).sum(axis=(1, 2)) * target
     return np.asarray(total / len(alpha))
+
+
+def best_direction(slopes: np.ndarray, worst: int) -> float:
+    """The most that moving money about brings on average in the worst draws, by unit of money."""
+    draws, channels = slopes.shape
+    below, level = np.eye(draws), np.ones((draws, 1))
+    found = linprog(
+        np.concatenate([np.zeros(channels), [-1.0], np.full(draws, 1 / worst)]),
+        A_ub=np.hstack([-slopes, level, -below]),
+        b_ub=np.zeros(draws),
+        A_eq=[np.concatenate([np.ones(channels), np.zeros(draws + 1)])],
+        b_eq=[0.0],
+        bounds=[(-1.0, 1.0)] * channels + [(None, None)] + [(0.0, None)] * draws,
+    )
+    return -float(found.fun)
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +285,17 @@ class TestBest:
         cap = Constraint({FIRST: unit}, high=0.9 * usual * unit)
         found = divided(FIT, CONFIG, constraints=[cap])
         assert money(found)[0] == pytest.approx(0.9 * usual, rel=1e-5)
+        assert found.kkt_residual < 1e-3
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_the_residual_of_a_kink_is_that_of_its_directions(self, seed: int) -> None:
+        """Independently: the best direction from the current budget, by its worst draws alone."""
+        fit = fit_of(CONFIG, draws=50, seed=seed)
+        found = divided(fit, CONFIG, objective="cvar", bounds=0.1, total=80_000.0)
+        slopes = found.marginal_draws_current.values.reshape(-1, 4)
+        gain = best_direction(slopes, int(0.1 * len(slopes)))
+        still = bool((money(found) == money(found, "current")).all())
+        assert still == (gain < 1e-6)
         assert found.kkt_residual < 1e-3
 
     def test_a_cap_above_what_is_best_changes_nothing(self) -> None:

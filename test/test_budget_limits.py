@@ -62,14 +62,14 @@ def test_a_cap_that_is_kept_to_anyway_moves_nothing() -> None:
 
 def test_rounding_is_of_the_budget_however_wide_the_bounds() -> None:
     found = limits(bounds={"tv": (0, 1e12)})
-    assert not found.allow(found.current + [1.0, 0.0, 0.0])
-    assert not found.allow(found.current - [0.0, 20.0, 0.0])
+    assert not found.allow(found.current + np.array([1.0, 0.0, 0.0]))
+    assert not found.allow(found.current - np.array([0.0, 20.0, 0.0]))
 
 
 def test_rounding_is_of_money_whatever_the_unit_of_a_constraint() -> None:
     found = limits(constraints=[Constraint({"tv": 1e-9, "radio": -2e-9}, high=0.0)])
     assert found.allow(found.current)
-    assert not found.allow(found.current + [0.0, -12.0, 12.0])
+    assert not found.allow(found.current + np.array([0.0, -12.0, 12.0]))
 
 
 def test_no_channel_gets_more_than_the_others_leave() -> None:
