@@ -9,8 +9,9 @@ Another client as for main_job.py, or a model that was fitted before; other limi
     python discoveries/budget.py --model output/ms.nc --total 250000 --hold google_ads_video_cost
     python discoveries/budget.py --model output/ms.nc --objective target_roi --target-roi 3
 
-It prints the recommended budget with what it brings, the largest moves, a verb for each channel,
-and how it compares with the usual plan.
+It prints the recommended budget with what it brings, the largest moves, a verb for each channel by
+what is known of it, and how the budget compares with the usual plan; and what to do first, where
+the model should not be believed.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def show(model: PymcModel, allocation: Allocation) -> None:
     """Print the budget, the largest moves, advice and scenarios."""
     console = Console()
-    advice = model.budget_advice(allocation)
+    health = model.health()
+    advice = model.budget_advice(allocation, health.evidence)
     budget = Table(title=f"Budget of {allocation.horizon} periods, returns with 90% intervals")
     for heading in ("channel", "now", "then", "change", "marginal return", "advice"):
         budget.add_column(heading, justify="left" if heading == "channel" else "right")
@@ -75,6 +77,9 @@ def show(model: PymcModel, allocation: Allocation) -> None:
     for move in allocation.moves().itertuples():
         moves.add_row(move.source, move.destination, f"{move.amount:,.0f}")
     console.print(budget, moves, scenarios(model, allocation), sentence(allocation))
+    if health.blocked:
+        failed = [f"{check.name}: {check.remedy}" for check in health.failed_gates]
+        console.print("Decide nothing by this model yet.", *failed, sep="\n", markup=False)
 
 
 def scenarios(model: PymcModel, allocation: Allocation) -> Table:

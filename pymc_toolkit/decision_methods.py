@@ -47,7 +47,8 @@ class DecisionMethods(ABC):
         ----------
         total : float, optional
             Money over the whole horizon, that of the plan by default. With
-            ``objective="target_roi"`` it is the most that may be spent.
+            ``objective="target_roi"`` it is the most that may be spent, and a plan that spends less
+            stays as it is.
         horizon : int
             Number of periods ahead.
         bounds : float or Mapping of str to (float, float)
@@ -95,7 +96,8 @@ class DecisionMethods(ABC):
         saturates, default priors say late: marginal returns of small channels, and with them the
         uplift, then come out too high, by a factor of two where the truth is known
         (``benchmark/RESULTS.md``). Priors on ``saturation_alpha`` that say what one channel can
-        bring at most, and experiments, help more than further draws.
+        bring at most, and experiments, help more than further draws; ``check_data()`` says what the
+        priors expect, and proposes others.
         """
         question = BudgetQuestion(
             total, horizon, bounds, objective, risk, target_roi, constraints, hold, plan, ci_prob

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from pymc_toolkit.client_config import ClientConfig
-from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.engines.base import Engine, Fit
 from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.health.assess import assess
 from pymc_toolkit.health.data_checks import check_data
+from pymc_toolkit.health.evidence import prior_of
 from pymc_toolkit.health.result import Health
 from pymc_toolkit.health.thresholds import Thresholds
-from pymc_toolkit.model_spec import ModelSpec
+from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.verdicts import Verdict
 
 
@@ -21,9 +22,11 @@ class HealthMethods(ABC):
 
     config: ClientConfig
     spec: ModelSpec
+    _engine: Engine
+    _sampling: Sampling
 
     def check_data(self, thresholds: Thresholds | Mapping[str, float] | None = None) -> Verdict:
-        """Ask of the data, before anything is fitted, whether they can carry this model.
+        """Ask of data and priors, before anything is fitted, whether they can carry this model.
 
         Parameters
         ----------
@@ -41,7 +44,9 @@ class HealthMethods(ABC):
         SpecificationError
             For an unknown threshold or an impossible value of one.
         """
-        return Verdict(check_data(self.config.model_data, self.spec, Thresholds.of(thresholds)))
+        limits, data = Thresholds.of(thresholds), self.config.model_data
+        before = prior_of(self._engine.name, data, self.spec, self._sampling)
+        return Verdict(check_data(data, self.spec, limits, before))
 
     def health(
         self,

@@ -19,7 +19,7 @@ from decision_examples import (
     random_budgets,
 )
 from fits import fake_fit, small_config
-from scipy.optimize import brentq
+from scipy.optimize import brentq, linprog
 
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
@@ -62,6 +62,21 @@ def mean_outcomes(fit: Fit, budgets: np.ndarray) -> np.ndarray:
         carried = sum(weights[:, k] * exposure[:, 2 - k : exposure.shape[1] - k] for k in range(3))
         total += (height * carried / (half + carried)).sum(axis=(1, 2)) * target
     return np.asarray(total / len(alpha))
+
+
+def best_direction(slopes: np.ndarray, worst: int) -> float:
+    """The most that moving money about brings on average in the worst draws, by unit of money."""
+    draws, channels = slopes.shape
+    below, level = np.eye(draws), np.ones((draws, 1))
+    found = linprog(
+        np.concatenate([np.zeros(channels), [-1.0], np.full(draws, 1 / worst)]),
+        A_ub=np.hstack([-slopes, level, -below]),
+        b_ub=np.zeros(draws),
+        A_eq=[np.concatenate([np.ones(channels), np.zeros(draws + 1)])],
+        b_eq=[0.0],
+        bounds=[(-1.0, 1.0)] * channels + [(None, None)] + [(0.0, None)] * draws,
+    )
+    return -float(found.fun)
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +278,44 @@ class TestBest:
         assert capped.total <= dearer.total * (1 + 1e-6)
         with pytest.raises(SpecificationError, match="target_roi=1e\\+06; expected at most"):
             divided(FIT, CONFIG, objective="target_roi", target_roi=1e6)
+
+    @pytest.mark.parametrize("unit", [1e6, 1e-6, 1e-10])
+    def test_a_constraint_may_be_in_any_unit(self, unit: float) -> None:
+        usual = money(divided(FIT, CONFIG))[0]
+        cap = Constraint({FIRST: unit}, high=0.9 * usual * unit)
+        found = divided(FIT, CONFIG, constraints=[cap])
+        assert money(found)[0] == pytest.approx(0.9 * usual, rel=1e-5)
+        assert found.kkt_residual < 1e-3
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_the_residual_of_a_kink_is_that_of_its_directions(self, seed: int) -> None:
+        """Independently: the best direction from the current budget, by its worst draws alone."""
+        fit = fit_of(CONFIG, draws=50, seed=seed)
+        found = divided(fit, CONFIG, objective="cvar", bounds=0.1, total=80_000.0)
+        slopes = found.marginal_draws_current.values.reshape(-1, 4)
+        gain = best_direction(slopes, int(0.1 * len(slopes)))
+        still = bool((money(found) == money(found, "current")).all())
+        assert still == (gain < 1e-6)
+        assert found.kkt_residual < 1e-3
+
+    def test_a_cap_above_what_is_best_changes_nothing(self) -> None:
+        usual = divided(FIT, CONFIG)
+        target = {"objective": "target_roi", "target_roi": usual.outcome.mean / usual.total}
+        free = divided(FIT, CONFIG, **target)
+        for cap in (1.5, 4.0):
+            capped = divided(FIT, CONFIG, total=cap * usual.total, **target)
+            np.testing.assert_allclose(money(capped), money(free), rtol=1e-3)
+            np.testing.assert_allclose(money(capped, "current"), LAST_YEAR.sum(axis=0))
+
+    def test_bounds_that_say_nothing_do_not_blur_the_search(self) -> None:
+        """As wide as a user writes who wants none."""
+        near, far = (
+            divided(FIT, CONFIG, bounds=dict.fromkeys(CONFIG.channel_names, (0.0, most)))
+            for most in (LAST_YEAR.sum(), 1e13)
+        )
+        assert near.uplift.mean > 0
+        np.testing.assert_allclose(money(far), money(near), rtol=1e-3)
+        assert not far.table["at_bound"].any()
 
     def test_s_shaped_curves(self) -> None:
         fit = fit_of(CONFIG, ModelSpec(lag_max=2, saturation="hill"), fixed={"saturation_slope": 5})

@@ -52,6 +52,26 @@ def test_a_cap_allows_less() -> None:
     assert limits(capped=True).allow(limits(capped=True).upper)
 
 
+def test_a_cap_that_is_kept_to_anyway_moves_nothing() -> None:
+    for cap in (200.0, 250.0, 1e9):
+        found = limits(total=cap, capped=True)
+        np.testing.assert_allclose(found.current, PLAN)
+        np.testing.assert_allclose(found.lower, limits().lower)
+    np.testing.assert_allclose(limits(total=100.0, capped=True).current, PLAN / 2)
+
+
+def test_rounding_is_of_the_budget_however_wide_the_bounds() -> None:
+    found = limits(bounds={"tv": (0, 1e12)})
+    assert not found.allow(found.current + np.array([1.0, 0.0, 0.0]))
+    assert not found.allow(found.current - np.array([0.0, 20.0, 0.0]))
+
+
+def test_rounding_is_of_money_whatever_the_unit_of_a_constraint() -> None:
+    found = limits(constraints=[Constraint({"tv": 1e-9, "radio": -2e-9}, high=0.0)])
+    assert found.allow(found.current)
+    assert not found.allow(found.current + np.array([0.0, -12.0, 12.0]))
+
+
 def test_no_channel_gets_more_than_the_others_leave() -> None:
     found = limits(bounds={"tv": (0, 1e9), "radio": (50, 1e9), "search": (30, 1e9)})
     np.testing.assert_allclose(found.reachable, [120, 170, 150])
@@ -60,7 +80,7 @@ def test_no_channel_gets_more_than_the_others_leave() -> None:
 
 def test_constraints_are_read_by_name() -> None:
     found = limits(constraints=[Constraint({"radio": 2, "tv": -1}, low=0.0)])
-    assert found.weights.tolist() == [[-1.0, 2.0, 0.0]]
+    assert found.weights.tolist() == [[-0.5, 1.0, 0.0]]
     assert found.allow(np.array([100.0, 60.0, 40.0]))
     assert not found.allow(np.array([110.0, 50.0, 40.0]))
 

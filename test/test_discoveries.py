@@ -129,14 +129,18 @@ class TestPlumbing:
         assert len(list((tmp_path / "checkpoints").iterdir())) == 17
 
     def test_a_budget_is_divided_and_explained(self, monkeypatch, tmp_path, capsys):
-        budget = script("budget", monkeypatch)
-        budget.main(["--output", str(tmp_path), "--draws", "20", "--horizon", "8"])
+        script("budget", monkeypatch).main(
+            ["--output", str(tmp_path), "--draws", "20", "--horizon", "8"]
+        )
         printed = capsys.readouterr().out
         assert "Budget of 8 periods" in printed
         assert "Largest moves" in printed
         assert "recommended" in printed
+        # So few draws are no posterior.
+        budget, warning = printed.split("Decide nothing by this model yet.")
+        assert "convergence: " in warning
         # Channels that are not bought are none of it.
-        assert "youtube" not in printed
+        assert "youtube" not in budget
 
     def test_one_fleet_of_another_client(self, monkeypatch, tmp_path):
         name = "pymc_mmm_example"

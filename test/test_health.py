@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import panel_engine
 import pytest
+from pymc_extras.prior import Prior
 
 from pymc_toolkit.exceptions import ConvergenceWarning, NotFittedError, SpecificationError
 from pymc_toolkit.health.result import GATES, TIERS, Health
@@ -56,7 +58,7 @@ def test_remedies_of_gates_come_first_and_each_once() -> None:
 def test_before_the_fit(fitted: Any) -> None:
     before = fitted.table.copy()
     verdict = fitted.model.check_data()
-    assert len(verdict.checks) == 9
+    assert len(verdict.checks) == 10
     assert verdict.to_frame()["remedy"].map(bool).tolist() == [
         check.status is not Status.PASS for check in verdict.checks
     ]
@@ -81,6 +83,8 @@ def test_after_the_fit(fitted: Any) -> None:
     troubled = [c for c in checks.values() if c.status is not Status.PASS]
     assert all(check.remedy for check in troubled)
     assert all(check.sentence.endswith(".") for check in checks.values())
+    # What is said of the data is what was said before the fit.
+    assert set(fitted.model.check_data().checks) <= set(health.verdict.checks)
     # The same fit gives the same answer.
     pd.testing.assert_frame_equal(fitted.model.health().evidence, health.evidence)
 
@@ -128,7 +132,9 @@ def test_not_fitted_and_another_client(fitted: Any) -> None:
         model.health(fleet)
 
 
-def examined(client: SimulatedClient, test_size: int) -> Health:
+def examined(
+    client: SimulatedClient, test_size: int, priors: Mapping[str, Any] | None = None
+) -> Health:
     """The health of a model of a simulated client, fitted and held out as one would."""
     model = PymcModel(
         client.data,
@@ -138,6 +144,7 @@ def examined(client: SimulatedClient, test_size: int) -> Health:
         client.control_names,
         lag_max=4,
         random_seed=1,
+        model_priors=priors,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -153,7 +160,8 @@ def troubles(health: Health) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_a_healthy_client_passes() -> None:
-    health = examined(simulate_client(104, 3, seed=2), 8)
+    narrow = {"saturation_alpha": Prior("HalfNormal", sigma=0.4, dims="channel")}
+    health = examined(simulate_client(104, 3, seed=2), 8, narrow)
     assert troubles(health) == {}
     assert set(health.evidence["tier"]) == {"identified"}
     assert not health.blocked

@@ -179,7 +179,11 @@ def test_levels_never_seen(now: float, status: str) -> None:
 
 
 def test_a_launch_and_a_short_history() -> None:
-    assert judge_levels(spend(radio=np.repeat([0.0, 100.0], [57, 3])), LIMITS).status == "fail"
+    launch = judge_levels(spend(radio=np.repeat([0.0, 100.0], [56, 4])), LIMITS)
+    assert launch.status == "fail"
+    assert "some never on air then" in launch.sentence
+    assert "inf" not in launch.sentence
+    assert judge_levels(spend(radio=np.repeat([0.0, 100.0], [55, 5])), LIMITS).status == "review"
     assert judge_levels(spend().isel(date=slice(None, 8)), LIMITS).status == "review"
 
 

@@ -63,7 +63,8 @@ class Allocation:
         Dims chain and draw.
     kkt_residual : float
         What is left of the conditions of an optimum: the largest difference of a channel's marginal
-        gain from what bounds and constraints explain, relative to the mean marginal gain.
+        gain from what bounds and constraints explain, relative to the mean marginal gain. Of a
+        quantile that nothing within the limits improves it says nothing: there is a kink there.
     objective : str
         What was maximised.
     target_roi : float or None

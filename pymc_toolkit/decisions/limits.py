@@ -105,8 +105,8 @@ class Limits:
 
     @property
     def unit(self) -> float:
-        """A size of money to calculate in."""
-        return float(max(self.current.sum(), self.upper.max()))
+        """A size of money to calculate in; bounds may be so wide that they say nothing of it."""
+        return float(self.current.sum())
 
     @property
     def reachable(self) -> Array:
@@ -216,7 +216,8 @@ def limits_of(
     channels = tuple(str(name) for name in plan.index)
     planned = plan.to_numpy(dtype=float)
     held = np.isin(channels, _checked_names("hold", hold, channels, known))
-    current = _brought_to(planned, held, total)
+    # A cap that the plan keeps to changes nothing of where the budget starts from.
+    current = _brought_to(planned, held, None if capped and _within(planned, total) else total)
     lower, upper = _checked_bounds(bounds, channels, known, current)
     if isinstance(bounds, Mapping):
         both = [name for name, is_held in zip(channels, held, strict=True) if is_held]
@@ -249,6 +250,11 @@ def number(name: str, value: Any, least: float | None = None) -> float:
         above = "" if least is None else f" above {least:g}"
         raise SpecificationError(f"Got {name}={value!r}; expected a number{above}.")
     return float(value)
+
+
+def _within(planned: Array, total: float | None) -> bool:
+    """Whether a plan of some money keeps to a total."""
+    return total is None or 0 < planned.sum() <= number("total", total, least=0)
 
 
 def _brought_to(planned: Array, held: Array, total: float | None) -> Array:
@@ -328,7 +334,7 @@ def _checked_names(
 def _rows(
     constraints: Sequence[Constraint], channels: tuple[str, ...], known: Sequence[str]
 ) -> tuple[Array, Array, Array]:
-    """Constraints as rows of weights and limits."""
+    """Constraints as rows of weights, the largest of which is one, and limits."""
     if isinstance(constraints, Constraint):
         constraints = (constraints,)
     weights = np.zeros((len(constraints), len(channels)))
@@ -340,9 +346,12 @@ def _rows(
         _checked_names("constraints", list(constraint.weights), channels, known)
         for name, weight in constraint.weights.items():
             row[channels.index(name)] = weight
-    low = [-np.inf if c.low is None else c.low for c in constraints]
-    high = [np.inf if c.high is None else c.high for c in constraints]
-    return weights, np.array(low, dtype=float), np.array(high, dtype=float)
+    low = np.array([-np.inf if c.low is None else c.low for c in constraints], dtype=float)
+    high = np.array([np.inf if c.high is None else c.high for c in constraints], dtype=float)
+    # In money, whatever the unit of the weights: what counts as rounding is money, too.
+    largest = np.abs(weights).max(axis=1, initial=0.0)
+    size = np.where(largest > 0, largest, 1.0)
+    return weights / size[:, None], low / size, high / size
 
 
 def _check_feasible(limits: Limits) -> None:

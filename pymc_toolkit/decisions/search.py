@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.optimize import lsq_linear, minimize
+from scipy.optimize import linprog, minimize
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.decisions.limits import ROUNDING, Limits
@@ -20,8 +20,6 @@ AT_LIMIT = 1e-6
 _PRECISION, _STEPS = 1e-12, 300
 _RATIO_ROUNDS = 20
 _SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
-# Weight of a condition that has to hold, among others that may be missed.
-_SURELY = 1e3
 
 Value = Callable[[Array], float]
 Slope = Callable[[Array], Array]
@@ -267,15 +265,38 @@ def kkt_residual(
     if not size:
         return 0.0
     left, rows = slopes[free] / size, normals[:, free].T
+    sums = np.zeros(rows.shape[1])
     if ties is not None and ties.most.size > 1:
-        # One row more: what some draws gain in weight, others lose.
-        sums = np.append(np.zeros(rows.shape[1]), np.full(ties.most.size, _SURELY))
-        rows = np.vstack([np.hstack([rows, -ties.slopes[free] / size]), sums])
-        left = np.append(left, 0.0)
+        # What some draws gain in weight, others lose.
+        rows = np.hstack([rows, -ties.slopes[free] / size])
+        sums = np.append(sums, np.ones(ties.most.size))
         least, most = np.append(least, ties.least), np.append(most, ties.most)
-    if rows.size:
-        left = left - rows @ lsq_linear(rows, left, (least, most)).x
-    return float(np.abs(left).max())
+    return _least_difference(left, rows, sums, np.column_stack([least, most]))
+
+
+def _least_difference(left: Array, rows: Array, sums: Array, bounds: Array) -> float:
+    """The largest part of a vector that the best mix of columns leaves, by linear programming.
+
+    Parameters
+    ----------
+    left : ndarray of shape (row,)
+    rows : ndarray of shape (row, column)
+    sums : ndarray of shape (column,)
+        A weighted sum of the mix that has to be zero.
+    bounds : ndarray of shape (column, 2)
+        Of the mix; zero is within them.
+    """
+    one = np.ones((len(left), 1))
+    found = linprog(
+        np.append(np.zeros(rows.shape[1]), 1.0),
+        A_ub=np.vstack([np.hstack([-rows, -one]), np.hstack([rows, -one])]),
+        b_ub=np.append(-left, left),
+        A_eq=np.append(sums, 0.0)[None],
+        b_eq=[0.0],
+        bounds=np.vstack([bounds, [0.0, np.inf]]),
+    )
+    # Without an answer no mix is known that explains anything.
+    return float(found.fun) if found.success else float(np.abs(left).max())
 
 
 def _pushes(money: Array, limits: Limits, ratio: bool) -> tuple[Array, Array, Array]:

@@ -72,7 +72,7 @@ def assess(
         judge_shares(components, fit.training.dataset["media"], config.cost_per_unit, limits),
         judge_levels(fit.training.dataset["media"], limits),
         *([] if agreement is None else [agreement]),
-        *check_data(fit.training, fit.spec, limits),
+        *check_data(fit.training, fit.spec, limits, before),
     )
     doubts = doubts_of(fit, components, limits)
     evidence = tell_tiers(shift, experiments, doubts, least, limits, before)

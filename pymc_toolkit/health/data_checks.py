@@ -6,8 +6,10 @@ import numpy as np
 
 from pymc_toolkit.arrays import Array, over_regions
 from pymc_toolkit.dates import period_name, season_length
+from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.judge import named
 from pymc_toolkit.health.confounding import judge_follows_past, judge_follows_season
+from pymc_toolkit.health.expectations import judge_expected_media
 from pymc_toolkit.health.result import LENGTH
 from pymc_toolkit.health.series import (
     left_by,
@@ -27,8 +29,10 @@ from pymc_toolkit.verdicts import Check, Status
 _MAD = 1.4826
 
 
-def check_data(data: ModelData, spec: ModelSpec, limits: Thresholds) -> tuple[Check, ...]:
-    """Every check of the data.
+def check_data(
+    data: ModelData, spec: ModelSpec, limits: Thresholds, before: Fit | None = None
+) -> tuple[Check, ...]:
+    """Every check of the data, and of what is believed before them.
 
     Parameters
     ----------
@@ -37,6 +41,9 @@ def check_data(data: ModelData, spec: ModelSpec, limits: Thresholds) -> tuple[Ch
     spec : ModelSpec
         The model that is to be fitted to it.
     limits : Thresholds
+    before : Fit, optional
+        The model before the data, from :func:`pymc_toolkit.health.evidence.prior_of`; without one
+        nothing is said of its priors.
 
     Returns
     -------
@@ -52,6 +59,7 @@ def check_data(data: ModelData, spec: ModelSpec, limits: Thresholds) -> tuple[Ch
         judge_follows_past(data, spec, limits),
         judge_follows_season(data, spec, limits),
         judge_outliers(data, limits),
+        *([] if before is None else [judge_expected_media(before, limits)]),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,8 @@ from pymc_toolkit.fleets.judge import named
 from pymc_toolkit.health.experiment_checks import Tested, totals
 from pymc_toolkit.health.result import IDENTIFIED, PRIOR_DRIVEN, SHIFT, TESTED
 from pymc_toolkit.health.thresholds import Thresholds, unless_passed
+from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
 from pymc_toolkit.verdicts import Check, Status
 
@@ -40,14 +41,38 @@ def prior_fit(fit: Fit, draws: int = _PRIOR_DRAWS) -> Fit | None:
     Fit or None
         None of an engine that has no prior to draw from.
     """
-    draw = getattr(get_engine(fit.engine), "prior_draws", None)
+    return prior_of(fit.engine, fit.training, fit.spec, fit.sampling, draws)
+
+
+def prior_of(
+    engine: str, data: ModelData, spec: ModelSpec, sampling: Sampling, draws: int = _PRIOR_DRAWS
+) -> Fit | None:
+    """The same of a model that is not fitted yet.
+
+    Parameters
+    ----------
+    engine : str
+        Its name.
+    data : ModelData
+        The training window.
+    spec : ModelSpec
+    sampling : Sampling
+        Of which the seed is read.
+    draws : int
+
+    Returns
+    -------
+    Fit or None
+        None of an engine that has no prior to draw from.
+    """
+    draw = getattr(get_engine(engine), "prior_draws", None)
     if draw is None:
         return None
     try:
-        prior = draw(fit.training, fit.spec, draws, fit.sampling.random_seed)
+        prior = draw(data, spec, draws, sampling.random_seed)
     except (SpecificationError, NotImplementedError):
         return None
-    return replace(fit, idata=xr.DataTree.from_dict({"posterior": prior}))
+    return Fit(engine, spec, sampling, data, xr.DataTree.from_dict({"posterior": prior}))
 
 
 def media_shares(components: xr.Dataset) -> xr.DataArray:

@@ -278,15 +278,16 @@ def judge_levels(media: xr.DataArray, limits: Thresholds) -> Check:
     channels = [str(name) for name in spend[CHANNEL].values]
     rare = [name for name, s in zip(channels, statuses, strict=True) if s is not Status.PASS]
     status = max(statuses, key=list(Status).index)
-    value = float(near.min())
+    value, most = float(near.min()), float(beyond.max())
+    past = f"up to {most:.1f} times the largest" if np.isfinite(most) else "some never on air then"
     return Check(
         check,
         status,
         "Every channel was often spent on as much as now."
         if not rare
         else f"The present spend on {named(rare)} was hardly ever seen before (in {value:.0%} of "
-        f"the earlier periods, up to {beyond.max():.1f} times the largest): what it earns there "
-        "rests on the assumed shape of saturation.",
+        f"the earlier periods, {past}): what it earns there rests on the assumed shape of "
+        "saturation.",
         value,
         limits.level_seen,
         unless_passed(status, f"Do not raise {named(rare)} further before more periods are known."),

@@ -57,6 +57,8 @@ class Thresholds:
     season_share : float
         Share of the target's variance that its season must explain before spend can be said to
         follow it.
+    expected_media : float
+        Share of the target that media bring in the middle draw of the priors, at most.
     outlier, outlier_fail : float
         Distance of the target from what controls and media explain, in robust standard deviations.
     baseline_negative, baseline_negative_fail : float
@@ -122,6 +124,7 @@ class Thresholds:
     follows_season: float = 0.6
     follows_season_fail: float = 0.9
     season_share: float = 0.25
+    expected_media: float = 1.0
     outlier: float = 6.0
     outlier_fail: float = 12.0
     baseline_negative: float = 0.05
