@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 import panel_engine
 import pytest
-from pymc_extras.prior import Prior
 
 from pymc_toolkit.exceptions import ConvergenceWarning, NotFittedError, SpecificationError
 from pymc_toolkit.health.result import GATES, TIERS, Health
@@ -132,9 +130,7 @@ def test_not_fitted_and_another_client(fitted: Any) -> None:
         model.health(fleet)
 
 
-def examined(
-    client: SimulatedClient, test_size: int, priors: Mapping[str, Any] | None = None
-) -> Health:
+def examined(client: SimulatedClient, test_size: int) -> Health:
     """The health of a model of a simulated client, fitted and held out as one would."""
     model = PymcModel(
         client.data,
@@ -144,7 +140,6 @@ def examined(
         client.control_names,
         lag_max=4,
         random_seed=1,
-        model_priors=priors,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -160,8 +155,7 @@ def troubles(health: Health) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_a_healthy_client_passes() -> None:
-    narrow = {"saturation_alpha": Prior("HalfNormal", sigma=0.4, dims="channel")}
-    health = examined(simulate_client(104, 3, seed=2), 8, narrow)
+    health = examined(simulate_client(104, 3, seed=2), 8)
     assert troubles(health) == {}
     assert set(health.evidence["tier"]) == {"identified"}
     assert not health.blocked

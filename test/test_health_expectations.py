@@ -13,6 +13,7 @@ import xarray as xr
 from health_examples import CHANNELS, client
 from scipy import signal
 
+from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.health import evidence
 from pymc_toolkit.health.data_checks import check_data
 from pymc_toolkit.health.evidence import prior_of
@@ -22,6 +23,7 @@ from pymc_toolkit.health.thresholds import Thresholds
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.priors import plain
+from pymc_toolkit.simulate import simulate_ms
 from pymc_toolkit.verdicts import Check
 
 LIMITS, SPEC = Thresholds(), ModelSpec(lag_max=4)
@@ -79,8 +81,12 @@ def test_what_it_proposes_mends_it(saturation: str, unit: float) -> None:
     assert not after.remedy
 
 
-def test_default_priors_of_several_channels_ask_for_a_look() -> None:
-    check = judged(client())
+def test_default_priors_of_many_channels_ask_for_a_look_and_of_few_do_not() -> None:
+    assert judged(client()).status == "pass"
+    many = simulate_ms()
+    names = many.channel_names, many.control_names
+    config = ClientConfig(many.data, many.target_name, many.date_column, *names)
+    check = judged(config.model_data)
     assert check.status == "review"
     assert "about 50% of the target" in check.remedy
     assert "uplift" in check.sentence
@@ -96,7 +102,7 @@ def test_the_limit_is_the_clients() -> None:
 
 
 def test_a_curve_without_an_amplitude_names_what_there_is() -> None:
-    check = judged(client(), ModelSpec(lag_max=4, saturation="tanh"))
+    check = judged(client(), ModelSpec(lag_max=4, saturation="tanh"), expected_media=0.1)
     assert check.status == "review"
     assert "narrower priors on saturation_b," in check.remedy
 

@@ -58,7 +58,8 @@ class Thresholds:
         Share of the target's variance that its season must explain before spend can be said to
         follow it.
     expected_media : float
-        Share of the target that media bring in the middle draw of the priors, at most.
+        Share of the target that media bring in the middle draw of the priors, at most. Wide priors
+        on a few channels do no harm; on many, each can be credited with more than all there is.
     outlier, outlier_fail : float
         Distance of the target from what controls and media explain, in robust standard deviations.
     baseline_negative, baseline_negative_fail : float
@@ -124,7 +125,7 @@ class Thresholds:
     follows_season: float = 0.6
     follows_season_fail: float = 0.9
     season_share: float = 0.25
-    expected_media: float = 1.0
+    expected_media: float = 4.0
     outlier: float = 6.0
     outlier_fail: float = 12.0
     baseline_negative: float = 0.05
