@@ -529,6 +529,12 @@ class TestWriter:
         for write in (writer.money, writer.number, writer.ratio, writer.share, writer.probability):
             assert write(float("nan")) == MISSING
 
+    def test_narrow_intervals_get_the_digits_that_tell_their_ends_apart(self) -> None:
+        book = Book(
+            example_client_report(media_contribution=Estimate(11.0e6, 10.96e6, 11.04e6)), ENGLISH
+        )
+        assert plainly(str(book.media_contribution())) == "€11M (€10.96M-€11.04M)"
+
     def test_intervals_with_negative_ends(self) -> None:
         book = Book(small_client_report(), ENGLISH)
         advice = book.report.recommendation

@@ -38,6 +38,7 @@ from pymc_toolkit.reports.look import (
     blank,
     label_rows,
     rows_height,
+    tint,
     value_axis,
 )
 
@@ -280,7 +281,8 @@ def curve_lines(table: pd.DataFrame, hover: Sequence[str], colour: str = BLUE) -
         Without axes.
     """
     figure = blank(190)
-    figure.add_trace(band(table["spend"], table["ci_low"], table["ci_high"]))
+    shade = tint(colour)
+    figure.add_trace(band(table["spend"], table["ci_low"], table["ci_high"], fillcolor=shade))
     seen = table["observed"].astype(bool)
     edge = table.loc[seen, "spend"].max() if seen.any() else -np.inf
     texts = pd.Series(list(hover), index=table.index)

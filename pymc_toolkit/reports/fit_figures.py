@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.fleet_contract import FleetReport
 from pymc_toolkit.reports.formats import each, human, human_span, literal, period, probability
-from pymc_toolkit.reports.look import BLUE, HELD_OUT, INK, band, blank, value_axis
+from pymc_toolkit.reports.look import BLUE, HELD_OUT, INK, band, blank, tint, value_axis
 
 
 def fit_figure(report: ModelReport | FleetReport, fit: pd.DataFrame, height: int) -> go.Figure:
@@ -73,7 +73,10 @@ def expected_and_actual(
     for first, last in _runs(fit):
         figure.add_vrect(x0=first, x1=last, fillcolor=HELD_OUT, line_width=0, layer="below")
     happened, expected, interval = map(literal, labels)
-    figure.add_trace(band(fit["date"], fit["ci_low"], fit["ci_high"], name=interval))
+    shade = tint(colour)
+    figure.add_trace(
+        band(fit["date"], fit["ci_low"], fit["ci_high"], name=interval, fillcolor=shade)
+    )
     figure.add_scatter(
         x=fit["date"],
         y=fit["mean"],

@@ -328,6 +328,27 @@ def mean_over_time(figure: go.Figure, table: pd.DataFrame, write: Callable[..., 
     )
 
 
+def tint(colour: str) -> str:
+    """Make a colour light enough to lie behind lines of the same.
+
+    Parameters
+    ----------
+    colour : str
+        Six hex digits after ``#``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> tint(BLUE) == BAND
+    True
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.20)"
+
+
 def arms(
     table: pd.DataFrame,
     low: str,

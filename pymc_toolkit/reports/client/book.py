@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ from pymc_toolkit.reports.client.written import Writer
 from pymc_toolkit.reports.formats import MISSING, period
 
 Write = Callable[[float], str]
+# Of an estimate: few, unless its interval is narrower than their rounding.
+_DIGITS = (2, 3, 4)
 
 
 class Book:
@@ -126,7 +129,7 @@ class Book:
 
     def media_contribution(self) -> Figure:
         """What media brought, in units of the target."""
-        return self._estimate("media", self.report.media_contribution, self.amount)
+        return self._amount("media", self.report.media_contribution)
 
     def media_roi(self) -> Figure | None:
         """What all channels returned together, if any was bought."""
@@ -135,7 +138,7 @@ class Book:
 
     def uplift(self, advice: Recommendation) -> Figure:
         """What the recommended budget brings beyond the plan."""
-        return self._estimate("uplift", advice.uplift, self.amount)
+        return self._amount("uplift", advice.uplift)
 
     def chance(self, advice: Recommendation) -> Figure:
         """How probable it is that it brings more than the plan."""
@@ -151,7 +154,9 @@ class Book:
 
     def contribution(self, channel: str) -> Figure:
         """What a channel brought, in units of the target."""
-        return self._of_channel(channel, "contribution", self.amount)
+        columns = ("contribution", "contribution_low", "contribution_high")
+        row = self.report.channels.loc[channel]
+        return self._amount(f"contribution:{channel}", _estimate_of(row, *columns))
 
     def effect(self, channel: str) -> Figure:
         """Its share of what media brought."""
@@ -173,18 +178,19 @@ class Book:
         if channel:
             return self.contribution(str(row["part"]))
         estimate = _estimate_of(row, "contribution", "ci_low", "ci_high")
-        return self._estimate(f"part:{row['part']}", estimate, self.amount)
+        return self._amount(f"part:{row['part']}", estimate)
 
     def of_row(self, key: str, row: pd.Series, columns: Sequence[str], ratio: bool) -> Figure:
         """An estimate of a table of experiments or of a refresh."""
-        write = self.writer.ratio if ratio else self.amount
-        return self._estimate(key, _estimate_of(row, *columns), write)
+        estimate = _estimate_of(row, *columns)
+        if ratio:
+            return self._estimate(key, estimate, self.writer.ratio)
+        return self._amount(key, estimate)
 
-    def amount(self, value: float) -> str:
+    def amount(self, value: float, digits: int = 2) -> str:
         """Write an estimated amount of the target."""
-        if self.report.target_is_money:
-            return self.writer.estimated_money(value)
-        return self.writer.number(value)
+        write = self.writer.money if self.report.target_is_money else self.writer.number
+        return write(value, digits)
 
     def amount_tick(self, value: float) -> str:
         """Write a round amount of the target on an axis."""
@@ -214,6 +220,14 @@ class Book:
         row = self.report.channels.loc[channel]
         estimate = _estimate_of(row, column, f"{column}_low", f"{column}_high")
         return self._estimate(f"{column}:{channel}", estimate, write)
+
+    def _amount(self, key: str, estimate: Estimate) -> Figure:
+        """Write an amount of the target, with as many digits as tell its ends apart."""
+        for digits in _DIGITS:
+            write = partial(self.amount, digits=digits)
+            if write(estimate.low) != write(estimate.high):
+                break
+        return self._estimate(key, estimate, write)
 
     def _estimate(self, key: str, estimate: Estimate, write: Write) -> Figure:
         middle, low, high = map(write, estimate)

@@ -9,7 +9,20 @@ from pymc_toolkit.reports.client.rows import Marks, marked_rows
 from pymc_toolkit.reports.client.sentences import Figure, Name, join, plain
 from pymc_toolkit.reports.dashboard_figures import waterfall_axis, waterfall_figure
 from pymc_toolkit.reports.dashboard_tables import CONTROLS, MEDIA, STANDING, TOTAL
-from pymc_toolkit.reports.look import GREYS, INK, MUTED, VERMILION, Drawing, Key, Mark, Panel
+from pymc_toolkit.reports.look import (
+    GREYS,
+    INK,
+    MUTED,
+    VERMILION,
+    Drawing,
+    Key,
+    Mark,
+    Panel,
+    room_for_names,
+)
+
+# A name cut shorter than this is often that of its neighbours too.
+_READABLE_NAME = 24
 
 
 def waterfall(book: Book) -> Drawing:
@@ -34,9 +47,13 @@ def waterfall(book: Book) -> Drawing:
         book.part(row, is_channel)
         for (_, row), is_channel in zip(table.iterrows(), channel, strict=True)
     ]
-    figure = waterfall_figure(table, names, list(map(str, figures)), accent)
+    written = list(map(str, figures))
+    if room_for_names(written) < _READABLE_NAME:
+        # Whiskers show the intervals, and names could not be told apart beside them.
+        written = [figure.middle for figure in figures]
+    drawn = waterfall_figure(table, names, written, accent)
     title = plain(book.say(texts.waterfall_axis))
-    figure.update_layout(xaxis=waterfall_axis(table, title, book.amount_tick))
+    drawn.update_layout(xaxis=waterfall_axis(table, title, book.amount_tick))
     kinds = (
         (Key(texts.waterfall_standing, GREYS[1], "area"), STANDING),
         (Key(texts.waterfall_controls, GREYS[0], "area"), CONTROLS),
@@ -53,7 +70,7 @@ def waterfall(book: Book) -> Drawing:
         ),
         alt=plain(book.say(texts.waterfall_alt, rows=_rows(names, figures))),
         note=plain(book.say(texts.waterfall_note)),
-        panels=(Panel("", figure),),
+        panels=(Panel("", drawn),),
         legend=tuple(legend),
     )
 

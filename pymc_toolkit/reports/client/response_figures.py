@@ -11,7 +11,7 @@ from pymc_toolkit.reports.client.book import Book
 from pymc_toolkit.reports.client.rows import Marks, marked_rows
 from pymc_toolkit.reports.client.sentences import Name, join, plain
 from pymc_toolkit.reports.formats import literal
-from pymc_toolkit.reports.look import BAND, INK, VERMILION, Drawing, Key, Panel, value_axis
+from pymc_toolkit.reports.look import INK, VERMILION, Drawing, Key, Panel, tint, value_axis
 
 # Scales that differ more than this would flatten the smaller curves.
 _COMPARABLE = 12
@@ -49,7 +49,7 @@ def curves(book: Book) -> Drawing | None:
     legend = [
         Key(texts.curves_seen, report.brand.accent, "line"),
         Key(texts.curves_beyond, report.brand.accent, "dash"),
-        Key(plain(book.say(texts.interval)), BAND, "area"),
+        Key(plain(book.say(texts.interval)), tint(report.brand.accent), "area"),
         Key(texts.curves_present, INK, "ring"),
     ]
     if report.levels["recommended"].notna().any():

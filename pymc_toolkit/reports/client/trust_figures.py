@@ -13,7 +13,6 @@ from pymc_toolkit.reports.client.sentences import Figure, Name, join, plain
 from pymc_toolkit.reports.figures import prior_figure
 from pymc_toolkit.reports.fit_figures import expected_and_actual
 from pymc_toolkit.reports.look import (
-    BAND,
     HELD_OUT,
     INK,
     MUTED,
@@ -22,6 +21,7 @@ from pymc_toolkit.reports.look import (
     Key,
     Mark,
     Panel,
+    tint,
     value_axis,
 )
 from pymc_toolkit.reports.time_figures import layers_of, stacked_areas
@@ -112,7 +112,7 @@ def fit(book: Book) -> Drawing:
         legend=(
             Key(texts.happened, INK, "dot"),
             Key(texts.expected, report.brand.accent, "line"),
-            Key(interval, BAND, "area"),
+            Key(interval, tint(report.brand.accent), "area"),
             *([] if held.empty else [Key(texts.held_out, HELD_OUT, "area")]),
         ),
     )

@@ -88,10 +88,6 @@ class Writer:
             written = format_decimal(rounded, "#,##0", locale=self._locale)
         return _true_minus(written)
 
-    def estimated_money(self, value: float) -> str:
-        """Write an amount of money with as many digits as an estimate deserves."""
-        return self.money(value, _ESTIMATE_DIGITS)
-
     def ratio(self, value: float) -> str:
         """Write a return: two decimals below ten, and two digits below a tenth."""
         if not math.isfinite(value):
