@@ -434,12 +434,23 @@ class TestFiles:
         links = shown(report).links
         files = [link for link in links if link.startswith("data:text/csv")]
         tables = [pd.read_csv(io.BytesIO(_decoded(file)), index_col=0) for file in files]
-        channels, budget, flighting = tables
+        channels, budget, flighting, errors, checks, experiments, refresh = tables
         np.testing.assert_allclose(channels["roi"], report.channels["roi"])
         advice = report.recommendation
         assert advice is not None
         np.testing.assert_allclose(budget["recommended"], advice.table["recommended"])
         np.testing.assert_allclose(flighting.sum().sum(), advice.total)
+        np.testing.assert_allclose(errors["mape"], report.scores["mape"])
+        assert list(checks["status"]).count("review") == 1
+        assert report.experiments is not None
+        np.testing.assert_allclose(experiments["after"], report.experiments["after"])
+        np.testing.assert_allclose(refresh["roi"], report.channels["roi"][refresh.index])
+
+    def test_a_channel_may_be_called_like_the_index(self) -> None:
+        index = pd.DatetimeIndex(["2024-01-01"], name="date")
+        table = pd.DataFrame([[1.5, 2.5]], index, ["date", "=date"])
+        content = _decoded(as_csv("", "t", table).uri).decode("utf-8-sig")
+        assert _cells(content) == ["date", "date", "'=date", "2024-01-01", "1.5", "2.5"]
 
     @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12))
     def test_no_text_is_a_formula(self, text: str) -> None:

@@ -363,6 +363,10 @@ class TestFromAModel:
         assert report.recommendation is None
         assert (report.channels["verb"] == "").all()
         assert "What to do before any budget is moved" in path.read_text(encoding="utf-8")
+        # What a client reads first names no variables of the model.
+        assert (
+            report.remedies[0] == "Fit the model again, with more draws and tune, tighter priors."
+        )
 
     def test_a_given_allocation_is_reported_as_it_is(
         self,
