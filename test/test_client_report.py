@@ -594,3 +594,24 @@ class TestWriter:
         assert plainly(str(book.uplift(advice))) == "11 (-81 to 99)"
         unknown = dataclasses.replace(advice, uplift=Estimate(1.0, float("nan"), 2.0))
         assert str(book.uplift(unknown)) == MISSING
+
+    def test_a_minus_after_the_sign_of_percent(self) -> None:
+        writer = Writer("tr", "TRY")
+        ends = writer.share(-0.1), writer.share(0.2)
+        assert plainly(writer.span(*ends)) == "%-10 to %20"
+
+    @pytest.mark.parametrize(
+        ("locale", "currency", "written"),
+        [
+            ("de_CH", "CHF", ["1230 CHF", "65\u2019500 CHF", "-65\u2019500 CHF", "1.23 Mio. CHF"]),
+            ("de", "EUR", ["1230 €", "65.500 €", "-65.500 €", "1,23 Mio. €"]),
+            ("en_US", "USD", ["$1.23K", "$65.5K", "-$65.5K", "$1.23M"]),
+            ("ja", "JPY", ["￥1230", "￥6.55万", "-￥6.55万", "￥123万"]),
+        ],
+    )
+    def test_a_currency_stands_on_one_side(
+        self, locale: str, currency: str, written: list[str]
+    ) -> None:
+        writer = Writer(locale, currency)
+        found = [plainly(writer.money(money)) for money in (1234, 65_500, -65_500, 1_234_567)]
+        assert found == written
