@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -151,6 +152,8 @@ def slug(name: str) -> str:
     Examples
     --------
     >>> slug("Müller & Co")
-    'm-ller-co'
+    'muller-co'
     """
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "client"
+    # Letters without their accents, where they have some.
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return re.sub(r"[^A-Za-z0-9]+", "-", bare).strip("-").lower() or "client"
