@@ -1,4 +1,4 @@
-r"""The monthly job for one client: fit, check against held-out periods, report.
+r"""The monthly job for one client: fit, check against held-out periods, report, recommend.
 
 Without arguments it runs on the simulated client in data/ms.csv:
 
@@ -9,7 +9,8 @@ For another client, name the file and its columns:
     python discoveries/main_job.py --data client.csv --date week --target revenue \
         --channels tv search --controls price
 
-It prints where the report and the model file are.
+It prints where its results are: the model's file, the report on the fit for the analyst, and the
+report for the client, with the budget of the next quarter if the evidence carries one.
 """
 
 from __future__ import annotations
@@ -36,8 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     saved = model.save(options.output / f"{options.client}.nc")
     report = fleet.generate_report(output_html=options.output / f"{options.client}.html")
+    client = model.client_report(
+        options.output / f"{options.client}-client.html", holdout=fleet, progressbar=False
+    )
     show(model, fleet)
-    Console(soft_wrap=True).print(f"Model:  {saved}\nReport: {report}")
+    Console(soft_wrap=True).print(
+        f"Model:  {saved}\nReport: {report}\nReport for the client: {client}"
+    )
 
 
 def show(model: PymcModel, fleet: ProductionFleet) -> None:

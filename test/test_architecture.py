@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,9 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+NAMES = {name_of(path) for path in MODULES}
+
+
 def within(module: str, room: str) -> bool:
     return module == room or module.startswith(f"{room}.")
 
@@ -139,6 +143,7 @@ def nodes_that_run(tree: ast.Module) -> list[ast.AST]:
     return nodes
 
 
+@cache
 def imports(source: str) -> set[str]:
     """Full names of what a module imports at any depth, types alone apart."""
     found: set[str] = set()
@@ -149,11 +154,11 @@ def imports(source: str) -> set[str]:
             assert node.level == 0, "relative import"
             whole = str(node.module)
             modules = {f"{whole}.{alias.name}" for alias in node.names}
-            known = {name_of(path) for path in MODULES}
-            found |= {name if name in known else whole for name in modules}
+            found |= {name if name in NAMES else whole for name in modules}
     return found
 
 
+@cache
 def calls(source: str) -> set[str]:
     return {
         ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)
@@ -183,9 +188,8 @@ def test_imports_are_read_at_any_depth_but_not_those_of_types() -> None:
 
 
 def test_there_is_something_to_read() -> None:
-    names = {name_of(path) for path in MODULES}
     rooms = {room for layer in LAYERS for room in layer}
-    assert rooms <= names, f"rooms that are not there: {rooms - names}"
+    assert rooms <= NAMES, f"rooms that are not there: {rooms - NAMES}"
 
 
 @every_module

@@ -79,6 +79,7 @@ def test_dask(fitted: Fitted, one_worker: RecoveryFleet, tmp_path: Path) -> None
         check(recover(fitted.model, tmp_path), one_worker, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_ray(fitted: Fitted, one_worker: RecoveryFleet, tmp_path: Path) -> None:
     with joblib.parallel_config(backend="ray", n_jobs=2):

@@ -177,6 +177,7 @@ def test_known_graphs_are_found(own: str) -> None:
     assert np.mean(found) > 0.8 > 0.4 > np.mean(lucky)
 
 
+@pytest.mark.slow
 def test_a_trained_network_has_the_graph_and_one_in_a_wrong_order_has_not() -> None:
     panels, true = driven_client(1)
     found = f1(learnt(panels, dag_mode="notears", dag_fit_weight=1.0), true)

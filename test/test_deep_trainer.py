@@ -346,7 +346,7 @@ def test_a_new_network_starts_like_the_first() -> None:
 @pytest.mark.parametrize("validation_weeks", [0, 4])
 def test_the_last_measure_of_cycles_is_kept(validation_weeks: int) -> None:
     config = {"dag_mode": "notears", "notears_warmup_epochs": 1, "notears_dual_update_every": 2}
-    made = trainer(**config, validation_weeks=validation_weeks)
+    made = trainer(**config, validation_weeks=validation_weeks, n_epochs=6)
     made.train(*arguments())
     assert made.model is not None
     assert math.isfinite(made.model._notears_h_prev)
@@ -354,7 +354,7 @@ def test_the_last_measure_of_cycles_is_kept(validation_weeks: int) -> None:
 
 def test_it_talks_only_when_asked(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="pymc_toolkit"):
-        trainer(n_epochs=100).train(*arguments())
+        trainer(n_epochs=4).train(*arguments())
         assert not caplog.messages
         trainer(n_epochs=100).train(*arguments(), verbose=True)
     assert any("epoch 100: loss" in message for message in caplog.messages)

@@ -107,6 +107,8 @@ class TestPlumbing:
         printed = capsys.readouterr().out
         assert f"Report: {tmp_path / 'ms.html'}" in printed
         assert (tmp_path / "ms.html").is_file()
+        assert f"Report for the client: {tmp_path / 'ms-client.html'}" in printed
+        assert (tmp_path / "ms-client.html").is_file()
         assert "snapchat_cost" in printed
         assert PymcModel.load(tmp_path / "ms.nc").config.model_data.n_periods == 161
 
