@@ -103,9 +103,14 @@ def _add_fleet_options(command: argparse.ArgumentParser) -> None:
 
 
 def _jobs(text: str) -> int:
-    count = int(text)
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
     if count == 0:
-        raise argparse.ArgumentTypeError("got 0; expected a number such as 2, or -1 for all cores")
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}; expected a number such as 2, or -1 for all cores"
+        )
     return count
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,8 +64,19 @@ class ClientFile:
         Parameters
         ----------
         path : str
+
+        Raises
+        ------
+        ClientFileError
+            If it begins with a user that this machine does not have.
         """
-        return self.path.parent / Path(path).expanduser()
+        try:
+            return self.path.parent / Path(path).expanduser()
+        except RuntimeError as error:
+            raise ClientFileError(
+                f"{self.path}: Got the path {path!r}, of a user who has no home folder here; "
+                "expected one that can be followed. Name its folders instead of ~."
+            ) from error
 
     def output(self, ending: str) -> Path:
         """A file of this client in the output folder.
@@ -97,7 +109,8 @@ def read_client_file(path: str | Path) -> ClientFile:
     """
     path = Path(path)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a mark that TOML does not have.
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ClientFileError(
             f"{path}: Got a file that cannot be read ({error.strerror}); expected a TOML file of a "
@@ -110,7 +123,7 @@ def read_client_file(path: str | Path) -> ClientFile:
     except tomllib.TOMLDecodeError as error:
         raise ClientFileError(
             f"{path}: Got text that is not TOML ({error}); expected tables of keys and values. "
-            "Correct that line."
+            "Correct that line; paths are written with / or between single quotes."
         ) from error
     try:
         tables = ClientTables.model_validate(given)
@@ -139,6 +152,8 @@ def slug(name: str) -> str:
     Examples
     --------
     >>> slug("Müller & Co")
-    'm-ller-co'
+    'muller-co'
     """
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "client"
+    # Letters without their accents, where they have some.
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return re.sub(r"[^A-Za-z0-9]+", "-", bare).strip("-").lower() or "client"

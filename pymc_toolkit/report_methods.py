@@ -11,7 +11,6 @@ import pandas as pd
 
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.uplift_tests import UpliftTest
-from pymc_toolkit.decisions.advice import advise
 from pymc_toolkit.decisions.allocation import Allocation
 from pymc_toolkit.decisions.limits import Bounds
 from pymc_toolkit.engines.base import Fit
@@ -120,7 +119,7 @@ class ReportMethods:
         from pymc_toolkit.reports.client.assemble import Findings, client_report
         from pymc_toolkit.reports.client.brand import Brand
         from pymc_toolkit.reports.client.page import client_page
-        from pymc_toolkit.reports.client.recommend import carried
+        from pymc_toolkit.reports.client.recommend import asked, carried
         from pymc_toolkit.reports.client.texts import ENGLISH
         from pymc_toolkit.reports.render import checked_target, write
 
@@ -131,7 +130,7 @@ class ReportMethods:
         health = self.health(holdout, thresholds)
         recommended = None
         if allocation is not None:
-            recommended = allocation, advise(allocation, health.evidence)
+            recommended = asked(allocation, health.evidence)
         elif not health.blocked:
             search = partial(self.optimize_budget, total, horizon)
             costs = self.config.cost_per_unit

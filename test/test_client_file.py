@@ -293,6 +293,17 @@ class TestWhereThingsAre:
         assert client.checkpoints == client.folder / "checkpoints"
         assert client.report == tmp_path / "page.html"
 
+    def test_a_user_whom_nobody_knows(self, tmp_path):
+        client = client_of(tmp_path)
+        with pytest.raises(ClientFileError, match="Got the path '~nobody-here/x.csv'.*expected"):
+            client.beside("~nobody-here/x.csv")
+
+    def test_a_mark_at_the_start_of_a_file(self, tmp_path):
+        """Windows editors write one, and TOML has none."""
+        path = write_client(tmp_path)
+        path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+        assert read_client_file(path).name == "Shop & Co"
+
     @given(st.text())
     def test_names_of_files_are_names_of_files(self, name):
         found = slug(name)
@@ -322,6 +333,10 @@ class TestMistakes:
                 "[model]\nadstock = 'geometrc'",
                 ", [model] adstock: Got \"geometrc\"; expected one of 'geometric', 'delayed', "
                 "'weibull_pdf', 'weibull_cdf' or 'binomial'. Did you mean 'geometric'?",
+            ),
+            (
+                "[optimize]\nbounds = 0",
+                ", [optimize] bounds: Got 0; expected a number above 0 or a table. Correct it.",
             ),
             (
                 "[model]\nlag_max = 0",
@@ -399,6 +414,10 @@ class TestMistakes:
         head = SHOP[: SHOP.index("[model]")]
         (line,) = refusal(tmp_path, f"{head}\n{change}")
         assert line.startswith(said)
+
+    def test_of_paths_with_backslashes(self, tmp_path):
+        (line,) = refusal(tmp_path, '[client]\ndata = "data\\shop.csv"')
+        assert line.endswith("paths are written with / or between single quotes.")
 
     def test_all_are_named_at_once(self, tmp_path):
         head = SHOP[: SHOP.index("[model]")]

@@ -210,9 +210,49 @@ class TestPageOne:
         )
         doubtful = dataclasses.replace(advice, probability=0.7)
         page = client_page(example_client_report(recommendation=doubtful))
-        assert "no other division of the €217K" in page.headline
+        assert "budget asked about is not clearly better" in page.headline
         assert page.front.actions == []
-        assert "no budget" not in page.headline
+        assert "recommended" not in "".join(map(str, page.front.tiles[-1].note))
+
+    def test_a_plan_that_stays_has_no_gain(self) -> None:
+        """A gain of 0 with a chance of less than 1% would be read as a bad plan."""
+        page = client_page(small_client_report())
+        assert "no other division of the $74.1K" in page.headline
+        assert page.front.actions == []
+        assert [tile.heading for tile in page.front.tiles][2:] == ["Keep the plan"]
+        assert page.front.tiles[-1].figure is None
+
+    def test_less_money_is_not_compared_as_a_gain(self) -> None:
+        """Less money brings less: that is no reason to keep the plan that was not asked about."""
+        report = example_client_report()
+        advice = report.recommendation
+        assert advice is not None
+        table = advice.table.assign(recommended=advice.table["current"])
+        table.loc[[BEST, "snapchat_cost"], "recommended"] *= 0.7
+        less = dataclasses.replace(
+            advice,
+            table=table,
+            total=float(table["recommended"].sum()),
+            moves=advice.moves.iloc[:0],
+            uplift=Estimate(-9_000.0, -21_000.0, -800.0),
+            probability=0.02,
+        )
+        channels = report.channels.copy()
+        channels.loc[BEST, "verb"] = "reduce"
+        given = example_client_report(recommendation=less, channels=channels)
+        page = client_page(given)
+        assert "evidence does not say enough" in page.headline
+        cuts = ["".join(map(str, action)) for action in page.front.actions]
+        assert len(cuts) == 2
+        assert cuts[0] == f"€14.4K less for {BEST}"
+        assert cuts[1].startswith("€2.03K less for snapchat_cost")
+        assert cuts[1].endswith("the evidence does not carry it yet")
+        channels.loc["snapchat_cost", "verb"] = "reduce"
+        page = client_page(dataclasses.replace(given, channels=channels))
+        assert plainly(page.headline).endswith(
+            "€201K for the next 13 weeks, instead of the €217K planned, should change it by -€9K "
+            "(-€21K to -€800)."
+        )
 
     def test_moves_that_the_evidence_does_not_carry_are_not_advised(self) -> None:
         advice = example_client_report().recommendation
@@ -230,8 +270,9 @@ class TestPageOne:
         table = advice.table.assign(recommended=advice.table["current"] * 1.2)
         total = float(table["recommended"].sum())
         grown = dataclasses.replace(advice, table=table, total=total, moves=advice.moves.iloc[:0])
-        page = client_page(example_client_report(recommendation=grown))
-        assert "than the plan" in page.headline
+        channels = example_client_report().channels.assign(verb="increase")
+        page = client_page(example_client_report(recommendation=grown, channels=channels))
+        assert "instead of the €217K planned" in page.headline
         assert "moving" not in page.headline
         first = "".join(map(str, page.front.actions[0]))
         assert first == f"€10.8K more for {advice.table['current'].idxmax()}"
@@ -393,12 +434,23 @@ class TestFiles:
         links = shown(report).links
         files = [link for link in links if link.startswith("data:text/csv")]
         tables = [pd.read_csv(io.BytesIO(_decoded(file)), index_col=0) for file in files]
-        channels, budget, flighting = tables
+        channels, budget, flighting, errors, checks, experiments, refresh = tables
         np.testing.assert_allclose(channels["roi"], report.channels["roi"])
         advice = report.recommendation
         assert advice is not None
         np.testing.assert_allclose(budget["recommended"], advice.table["recommended"])
         np.testing.assert_allclose(flighting.sum().sum(), advice.total)
+        np.testing.assert_allclose(errors["mape"], report.scores["mape"])
+        assert list(checks["status"]).count("review") == 1
+        assert report.experiments is not None
+        np.testing.assert_allclose(experiments["after"], report.experiments["after"])
+        np.testing.assert_allclose(refresh["roi"], report.channels["roi"][refresh.index])
+
+    def test_a_channel_may_be_called_like_the_index(self) -> None:
+        index = pd.DatetimeIndex(["2024-01-01"], name="date")
+        table = pd.DataFrame([[1.5, 2.5]], index, ["date", "=date"])
+        content = _decoded(as_csv("", "t", table).uri).decode("utf-8-sig")
+        assert _cells(content) == ["date", "date", "'=date", "2024-01-01", "1.5", "2.5"]
 
     @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12))
     def test_no_text_is_a_formula(self, text: str) -> None:
@@ -542,3 +594,24 @@ class TestWriter:
         assert plainly(str(book.uplift(advice))) == "11 (-81 to 99)"
         unknown = dataclasses.replace(advice, uplift=Estimate(1.0, float("nan"), 2.0))
         assert str(book.uplift(unknown)) == MISSING
+
+    def test_a_minus_after_the_sign_of_percent(self) -> None:
+        writer = Writer("tr", "TRY")
+        ends = writer.share(-0.1), writer.share(0.2)
+        assert plainly(writer.span(*ends)) == "%-10 to %20"
+
+    @pytest.mark.parametrize(
+        ("locale", "currency", "written"),
+        [
+            ("de_CH", "CHF", ["1230 CHF", "65\u2019500 CHF", "-65\u2019500 CHF", "1.23 Mio. CHF"]),
+            ("de", "EUR", ["1230 €", "65.500 €", "-65.500 €", "1,23 Mio. €"]),
+            ("en_US", "USD", ["$1.23K", "$65.5K", "-$65.5K", "$1.23M"]),
+            ("ja", "JPY", ["￥1230", "￥6.55万", "-￥6.55万", "￥123万"]),
+        ],
+    )
+    def test_a_currency_stands_on_one_side(
+        self, locale: str, currency: str, written: list[str]
+    ) -> None:
+        writer = Writer(locale, currency)
+        found = [plainly(writer.money(money)) for money in (1234, 65_500, -65_500, 1_234_567)]
+        assert found == written

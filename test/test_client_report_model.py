@@ -22,7 +22,7 @@ from pymc_toolkit.names import CHANNEL
 from pymc_toolkit.reports import render
 from pymc_toolkit.reports.client import assemble
 from pymc_toolkit.reports.client.contract import ClientReport
-from pymc_toolkit.reports.client.recommend import carried, recommendation
+from pymc_toolkit.reports.client.recommend import asked, carried, recommendation
 from pymc_toolkit.verdicts import Check, Status, Verdict
 
 # What no sampler drew does not converge, and says so.
@@ -128,6 +128,69 @@ class TestWhatEvidenceCarries:
         tiers = evidence(**dict.fromkeys(CHANNELS, "prior-driven"))
         assert carried(Search({}), tiers, {}, fixed_total=True) is None
         assert carried(Search({}), tiers, {}) is not None
+
+    def test_what_stays_keeps_its_share_of_other_money(self) -> None:
+        """Held at the plan's money it would leave the rest to few channels, or be too much."""
+        search = Search({"radio": 1.0, "search": 1.0})
+        found = carried(search, evidence(tv="prior-driven"), {}, fixed_total=True)
+        assert found is not None
+        assert search.asked == [[], []]
+        assert search.bounds[1] == {"tv": (100.0,) * 2, "radio": (70.0, 130.0), "search": (70, 130)}
+        assert found[0].table["held"].tolist() == [True, False, False]
+
+    def test_a_small_change_of_a_large_channel_is_a_change(self) -> None:
+        """Less than a hundredth of its own money, but a move that would be listed."""
+
+        def search(*, bounds: Any, hold: Sequence[str]) -> Allocation:
+            if hold:
+                return allocation_of({}, {}, hold)
+            known = allocation_of({"tv": 0.9, "search": -0.9}, {"search": 1.0})
+            table = known.table.assign(current=[100.0, 100.0, 3.0], recommended=[100.9, 100.0, 2.1])
+            return dataclasses.replace(known, table=table)
+
+        found = carried(search, evidence(), {})
+        assert found is not None
+        assert found[0].moves().empty
+
+    def test_all_moves_together_have_to_be_likely(self) -> None:
+        """Or page one would say to keep the plan, above channels to increase and to reduce."""
+        known = Search({"tv": 1.0, "search": 1.0})
+
+        def search(*, bounds: Any, hold: Sequence[str]) -> Allocation:
+            if bounds == dict.fromkeys(CHANNELS, (100.0, 100.0)):
+                return allocation_of({}, {})
+            return dataclasses.replace(known(bounds=bounds, hold=hold), probability_positive=0.71)
+
+        found = carried(search, evidence(), {})
+        assert found is not None
+        assert found[0].moves().empty
+        assert set(found[1]["verb"]) == {"keep"}
+        assert "71%" in found[1].at["tv", "reason"]
+        _, advice = asked(search(bounds=0.3, hold=()), evidence())
+        assert set(advice["verb"]) == {"keep"}
+
+    def test_limits_that_leave_no_such_budget(self) -> None:
+        """They are the client's: the best that they allow is shown, with what is doubtful of it."""
+
+        def search(*, bounds: Any, hold: Sequence[str]) -> Allocation:
+            if hold:
+                raise SpecificationError("Got bounds that the total lies outside of.")
+            return allocation_of({"tv": -20.0, "search": 20.0}, {"tv": 1.0, "search": 1.0})
+
+        found = carried(search, evidence(tv="prior-driven"), {})
+        assert found is not None
+        assert found[1]["verb"].to_dict() == {"tv": "test", "radio": "keep", "search": "increase"}
+        assert recommendation(*found).moves["carried"].tolist() == [False]
+
+    def test_intervals_are_the_reports(self) -> None:
+        """Whatever probability those of the allocation have."""
+        known = allocation_of({"tv": -20.0, "search": 20.0}, {})
+        draws = xr.DataArray(np.linspace(0.0, 100.0, 1001)[None], dims=("chain", "draw"))
+        narrow = dataclasses.replace(
+            known, uplift_draws=draws, uplift=Interval(50.0, 25.0, 75.0), ci_prob=0.5
+        )
+        found = recommendation(*asked(narrow, evidence())).uplift
+        np.testing.assert_allclose(found, (50.0, 5.0, 95.0))
 
     def test_channels_that_are_not_bought_are_not_held(self) -> None:
         search = Search({"tv": 1.0, "search": 1.0})
@@ -236,6 +299,42 @@ class TestFromAModel:
         assert unpaid["verb"] == ""
         assert unpaid["contribution"] > 0
 
+    @pytest.mark.parametrize("share", [0.4, 2.0])
+    def test_other_money_than_planned(
+        self,
+        model: PymcModel,
+        written: list[ClientReport],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        share: float,
+    ) -> None:
+        healthy(model, monkeypatch)
+        first, second, _ = model.config.channel_names
+        evidence = model.health().evidence
+        evidence.loc[first, "tier"] = "prior-driven"
+        plan = model.optimize_budget(horizon=6, bounds=0.1).table["current"]
+        total = share * float(plan.sum())
+        model.client_report(tmp_path / "client.html", horizon=6, total=total, progressbar=False)
+        advice = written[0].recommendation
+        assert advice is not None
+        assert advice.table.at[first, "recommended"] == pytest.approx(share * plan[first])
+        assert advice.table.at[second, "current"] == pytest.approx(share * plan[second])
+
+    def test_nothing_bought(
+        self,
+        model: PymcModel,
+        written: list[ClientReport],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        costs = dict.fromkeys(model.config.channel_names)
+        monkeypatch.setattr(model.config, "cost_per_unit", costs)
+        path = model.client_report(tmp_path / "client.html", progressbar=False)
+        (report,) = written
+        assert report.media_roi is None
+        assert report.channels[["roi", "effect", "spend"]].isna().all(axis=None)
+        assert path.read_text(encoding="utf-8").count("not bought") >= 3
+
     def test_what_rests_on_assumptions_stays_as_planned(
         self,
         model: PymcModel,
@@ -264,6 +363,10 @@ class TestFromAModel:
         assert report.recommendation is None
         assert (report.channels["verb"] == "").all()
         assert "What to do before any budget is moved" in path.read_text(encoding="utf-8")
+        # What a client reads first names no variables of the model.
+        assert (
+            report.remedies[0] == "Fit the model again, with more draws and tune, tighter priors."
+        )
 
     def test_a_given_allocation_is_reported_as_it_is(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import subprocess
@@ -372,6 +373,26 @@ class TestReportAndBudget:
             assert asked["allocation"].horizon == 5
             assert asked["allocation"].table.loc["channel_1_cost", "held"]
 
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            ('[report]\noutput = "pages.pdf"', "ends in .html"),
+            ('[report.brand]\ncurrency = "EURO"', "ISO 4217"),
+            ('[report.brand]\nlogo = "none.svg"', "logo"),
+            ('[optimize]\nplan = "none.csv"', "no file"),
+        ],
+    )
+    def test_what_cannot_be_used_is_refused_before_sampling(
+        self, shop, sampler, capsys, more, message
+    ):
+        shop.write_text(f"{SHOP}\n{more}\n")
+        commands = ["report", "optimize"] if "optimize" in more else ["report"]
+        for command in commands:
+            assert main([command, "--json", str(shop)]) == 1
+            (answer,) = answers(capsys)
+            assert message in answer["error"]["message"]
+        assert sampler.calls == []
+
     def test_a_report_is_written(self, shop, sampler, capsys):
         main(["report", "--json", str(shop)])
         (answer,) = answers(capsys)
@@ -489,6 +510,31 @@ class TestManyClients:
         assert f"would replace those of {first}" in two["error"]["message"]
         assert "would replace" in three["error"]["message"]
 
+    @pytest.mark.parametrize("flags", [["--json"], []])
+    def test_names_that_the_output_cannot_hold(self, tmp_path, commands, monkeypatch, flags):
+        """The clients after such a one still have their run, and machines its name."""
+        commands["fit"] = lambda *_: judged(Status.PASS)
+        files = [
+            write_client(tmp_path, SHOP.replace("Shop", name), f"{number}.toml")
+            for number, name in enumerate(["Müller", "東京", "Shop"])
+        ]
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+        odd = tmp_path / "odd \udcff.toml"
+        assert main(["fit", "--quiet", *flags, *map(str, files[:2]), str(odd), str(files[2])]) == 1
+        sys.stdout.flush()
+        text = written.getvalue().decode("ascii")
+        if flags:
+            found = [json.loads(line) for line in text.splitlines()]
+            assert [each["client"] for each in found] == [
+                "Müller & Co",
+                "東京 & Co",
+                None,
+                "Shop & Co",
+            ]
+        else:
+            assert "Shop & Co: fit, pass" in text
+
     def test_a_table_of_all(self, tmp_path, commands, capsys):
         commands["fit"] = lambda *_: judged(Status.REVIEW)
         files = [
@@ -575,7 +621,10 @@ class TestUsage:
         with pytest.raises(SystemExit) as error:
             main(arguments)
         assert error.value.code == 2
-        assert "usage: pymc-toolkit" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "usage: pymc-toolkit" in said
+        # Names of functions are none of a user's business.
+        assert "_jobs" not in said
 
     def test_the_schema(self, capsys):
         assert main(["schema"]) == 0

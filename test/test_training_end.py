@@ -60,6 +60,7 @@ def test_errors_that_still_fall_are_barely_converged() -> None:
     assert "more n_epochs" in end.trouble
     # The numbers can be shown, with care.
     assert "Do not show" not in end.trouble
+    assert "learning_rate" not in end.remedy
 
 
 def test_a_fall_before_the_last_tenth_does_not_count() -> None:
@@ -86,6 +87,7 @@ def test_a_member_that_got_worse_is_a_failure() -> None:
     assert "1 of 3 networks fit worse than at the start" in end.sentence
     assert "Do not show its numbers" in end.trouble
     assert "lower learning_rate" in end.trouble
+    assert "lower learning_rate" in end.remedy
 
 
 def test_one_cycle_is_a_failure_and_named() -> None:

@@ -48,7 +48,8 @@ def run_batch(command: str, files: Sequence[Path], task: Task, as_json: bool) ->
         run = run_client(command, file, task, taken)
         runs.append(run)
         if as_json:
-            sys.stdout.write(f"{json.dumps(run.to_dict(), ensure_ascii=False)}\n")
+            # In ASCII: whatever a client or its file is called, whoever reads it, can read it.
+            sys.stdout.write(f"{json.dumps(run.to_dict())}\n")
             sys.stdout.flush()
         else:
             show(run, screen)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import sys
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -23,7 +25,9 @@ _LARGE = 1000
 
 
 def console() -> Console:
-    """Where people read: standard output."""
+    """Where people read: standard output, in characters that it has."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     plain = Console()
     return plain if plain.is_terminal else Console(width=_WIDTH)
 

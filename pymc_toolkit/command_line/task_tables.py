@@ -169,7 +169,7 @@ class OptimizeTable(Table):
     """Money over the whole horizon; that of the plan by default."""
     horizon: Count = 13
     """Periods ahead."""
-    bounds: Annotated[float, Field(ge=0)] | dict[str, Pair] = 0.3
+    bounds: Positive | dict[str, Pair] = 0.3
     """Fraction around the plan, or [low, high] in money by channel."""
     objective: Literal["mean", "quantile", "cvar", "target_roi"] = "cvar"
     """What is made as large as possible."""

@@ -131,6 +131,10 @@ def report(client: ClientFile, task: Task) -> Outcome:
     client : ClientFile
     task : Task
     """
+    from pymc_toolkit.reports.render import checked_target
+
+    # What cannot be used is refused before hours of sampling.
+    brand, budget, _ = _brand(client), _budget(client), checked_target(client.report)
     model, reused = fitted_model(client, build_model(client), task.progressbar)
     name, table = holdout_table(client)
     holdout = run_fleet(client, model, name, table, task.running(client))
@@ -140,10 +144,9 @@ def report(client: ClientFile, task: Task) -> Outcome:
     health = model.health(holdout.fleet, limits)
     # The report divides the budget itself, with more care, unless it is asked for more than that.
     more = asked.model_fields_set - _ASKED_BY_REPORT
-    budget = _budget(client)
     page = model.client_report(
         client.report,
-        brand=_brand(client),
+        brand=brand,
         holdout=holdout.fleet,
         allocation=model.optimize_budget(**budget) if more and not health.blocked else None,
         **{name: budget[name] for name in sorted(_ASKED_BY_REPORT)},
@@ -167,6 +170,7 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
     client : ClientFile
     task : Task
     """
+    budget = _budget(client)
     model, reused = fitted_model(client, build_model(client), task.progressbar)
     health = model.health(known_holdout(client, model), client.tables.health.thresholds)
     files = {MODEL: client.output(".nc")}
@@ -180,7 +184,7 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
         for path in written.values():
             path.unlink(missing_ok=True)
         return Outcome(verdicts, files, {**results, **figures}, _checks_shown(verdicts), notes)
-    allocation = model.optimize_budget(**_budget(client))
+    allocation = model.optimize_budget(**budget)
     advice = advise(allocation, health.evidence)
     allocation.table.to_csv(written[ALLOCATION])
     allocation.flighting.to_csv(written[FLIGHTING])

@@ -118,7 +118,7 @@ class Convergence:
     @property
     def trouble(self) -> str:
         """What went wrong and what to try, for the user who fitted; the worst variables named."""
-        symptoms, advice = [], []
+        symptoms = []
         worst = self.worst().head(_WORST_SHOWN)
         if len(worst):
             named = "; ".join(
@@ -127,15 +127,23 @@ class Convergence:
                 for row in worst.itertuples()
             )
             symptoms.append(f"R-hat above {R_HAT_LIMIT} or bulk ESS below {ESS_LIMIT}: {named}")
-            advice.append("more draws and tune")
         if self.divergent_share > DIVERGENT_LIMIT:
             symptoms.append(f"{self.divergences} of {self.draws} draws diverged")
-            advice.append("a higher target_accept (such as 0.97)")
-        advice.append("tighter priors on the variables named")
         return (
             f"The fit did not converge ({'. '.join(symptoms)}). Do not show its numbers; try "
-            f"{', '.join(advice)}."
+            f"{', '.join(self._advice())} on the variables named."
         )
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, for readers who know nothing of the model's variables."""
+        return f"Fit the model again, with {', '.join(self._advice())}."
+
+    def _advice(self) -> list[str]:
+        advice = ["more draws and tune"] if len(self.worst()) else []
+        if self.divergent_share > DIVERGENT_LIMIT:
+            advice.append("a higher target_accept (such as 0.97)")
+        return [*advice, "tighter priors"]
 
     def worst(self) -> pd.DataFrame:
         """Scalars that are out of limits, worst R-hat first."""
@@ -217,6 +225,12 @@ class TrainingEnd(Convergence):
             f"{self.sentence} Do not show its numbers; try a lower learning_rate or more n_epochs "
             "in engine_options."
         )
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        lower = "" if self.state is State.BARELY else "a lower learning_rate or "
+        return f"Train the networks again, with {lower}more n_epochs in engine_options."
 
     def _symptoms(self) -> str:
         parts = []

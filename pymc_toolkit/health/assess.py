@@ -81,7 +81,7 @@ def assess(
 
 def _convergence(fit: Fit) -> Check:
     check = judge_convergence(fit.convergence)
-    return check if check.status is Status.PASS else replace(check, remedy=fit.convergence.trouble)
+    return check if check.status is Status.PASS else replace(check, remedy=fit.convergence.remedy)
 
 
 def _errors(fit: Fit, limits: Thresholds) -> tuple[Check, Check]:

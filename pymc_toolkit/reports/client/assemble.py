@@ -162,11 +162,9 @@ def _channels(found: Findings, components: xr.Dataset) -> pd.DataFrame:
     spend = returns["spend"]
     amounts = totals(components)[["contribution", "ci_low", "ci_high"]]
     table = pd.DataFrame({"spend": spend, "spend_share": spend / spend.sum()})
-    brought = earned(components).sel({CHANNEL: list(spend.index[spend > 0])})
-    effect = to_frame(summarise(brought / brought.sum(CHANNEL), CI_PROB))
     for name, part in (
         ("contribution", amounts),
-        ("effect", effect),
+        ("effect", _effects(components, spend)),
         ("roi", returns[["roi", "ci_low", "ci_high"]]),
         ("marginal", marginal_roi(fit, costs)[["marginal_roi", "ci_low", "ci_high"]]),
     ):
@@ -178,6 +176,15 @@ def _channels(found: Findings, components: xr.Dataset) -> pd.DataFrame:
     words = ["verb", "reason"]
     advice = found.recommended[1] if found.recommended else pd.DataFrame(columns=words)
     return table.join(advice[words]).fillna({"tier": "", "evidence": "", "verb": "", "reason": ""})
+
+
+def _effects(components: xr.Dataset, spend: pd.Series) -> pd.DataFrame:
+    """Shares of what bought channels brought together; none where nothing was bought."""
+    names = [str(name) for name in spend.index[spend > 0]]
+    if not names:
+        return pd.DataFrame(columns=["mean", "ci_low", "ci_high"], dtype=float)
+    brought = earned(components).sel({CHANNEL: names})
+    return to_frame(summarise(brought / brought.sum(CHANNEL), CI_PROB))
 
 
 def _levels(found: Findings) -> pd.DataFrame:

@@ -79,6 +79,11 @@ class Book:
         """All of the money planned for."""
         return Figure("total", "fact", self.writer.money(advice.total))
 
+    def planned_total(self, advice: Recommendation) -> Figure:
+        """All of the money of the plan."""
+        planned = float(advice.table["current"].sum())
+        return Figure("planned-total", "fact", self.writer.money(planned))
+
     def moved(self, advice: Recommendation) -> Figure:
         """How much money would change places."""
         difference = advice.table["recommended"] - advice.table["current"]

@@ -7,22 +7,21 @@ from typing import Literal
 from pymc_toolkit.reports.client.book import Book
 from pymc_toolkit.reports.client.contract import (
     IDENTIFIED,
+    INCREASE,
     PRIOR_DRIVEN,
+    REDUCE,
     TESTED,
     Recommendation,
 )
 from pymc_toolkit.reports.client.money_figures import bought
+from pymc_toolkit.reports.client.recommend import LIKELY, SMALL
 from pymc_toolkit.reports.client.sentences import Name, Sentence, join
 from pymc_toolkit.reports.client.tables import Cell, ClientTable, by_spend
 from pymc_toolkit.verdicts import Status
 
-# A gain less probable than this is not recommended as one.
-LIKELY = 0.8
 # A range as wide as its middle says little of a channel.
 _WIDE = 1.0
 _MOST_OF_A_KIND = 4
-# Changes of less than this share of the budget are none.
-_ROUNDING = 0.005
 
 Trust = Literal["pass", "review", "fail"]
 
@@ -45,23 +44,75 @@ def headline(book: Book) -> Sentence:
     if advice is None:
         return book.say(texts.headline_none, share=share)
     known = {"share": share, "total": book.total(advice), "horizon": book.horizon(advice)}
-    if nothing_to_move(advice):
+    if not changes(advice):
         return book.say(texts.headline_stay, **known)
-    if len(advice.moves) and not advice.moves["carried"].any():
+    if not likely(advice):
+        return book.say(texts.headline_unlikely, **known)
+    if not carried(book, advice):
         return book.say(texts.headline_untested, share=share)
-    template = texts.headline_move if same_total(advice) else texts.headline_budget
-    return book.say(template, **known, moved=book.moved(advice), uplift=book.uplift(advice))
+    uplift = book.uplift(advice)
+    if same_total(advice):
+        return book.say(texts.headline_move, **known, moved=book.moved(advice), uplift=uplift)
+    planned = book.planned_total(advice)
+    return book.say(texts.headline_budget, **known, planned=planned, uplift=uplift)
 
 
-def nothing_to_move(advice: Recommendation) -> bool:
-    """Whether the plan should stay: nothing would change, or too little speaks for a gain.
+def changes(advice: Recommendation) -> bool:
+    """Whether a budget is another than the plan.
 
     Parameters
     ----------
     advice : Recommendation
     """
     changed = (advice.table["recommended"] - advice.table["current"]).abs().sum()
-    return bool(changed < _ROUNDING * advice.total) or advice.probability < LIKELY
+    return bool(changed >= SMALL * max(advice.total, float(advice.table["current"].sum())))
+
+
+def likely(advice: Recommendation) -> bool:
+    """Whether a budget is likely enough to bring more than a plan of as much money.
+
+    Parameters
+    ----------
+    advice : Recommendation
+    """
+    # With less money than planned no gain is looked for.
+    return not same_total(advice) or advice.probability >= LIKELY
+
+
+def carried(book: Book, advice: Recommendation) -> bool:
+    """Whether the evidence carries all that would change.
+
+    Parameters
+    ----------
+    book : Book
+    advice : Recommendation
+    """
+    if same_total(advice):
+        return bool(advice.moves["carried"].all())
+    return all(acts(book, name) for name in changed_channels(advice))
+
+
+def acts(book: Book, channel: str) -> bool:
+    """Whether the advice is to change the money of a channel.
+
+    Parameters
+    ----------
+    book : Book
+    channel : str
+    """
+    return str(book.report.channels.at[channel, "verb"]) in (INCREASE, REDUCE)
+
+
+def changed_channels(advice: Recommendation) -> list[str]:
+    """Channels whose money would change, the largest change first.
+
+    Parameters
+    ----------
+    advice : Recommendation
+    """
+    sizes = (advice.table["recommended"] - advice.table["current"]).abs()
+    sizes = sizes[sizes >= SMALL * advice.total].sort_values(ascending=False, kind="stable")
+    return [str(name) for name in sizes.index]
 
 
 def same_total(advice: Recommendation) -> bool:
@@ -72,7 +123,7 @@ def same_total(advice: Recommendation) -> bool:
     advice : Recommendation
     """
     planned = float(advice.table["current"].sum())
-    return abs(advice.total - planned) < _ROUNDING * max(planned, advice.total)
+    return abs(advice.total - planned) < SMALL * max(planned, advice.total)
 
 
 def trust(book: Book) -> tuple[Trust, str, list[Sentence]]:

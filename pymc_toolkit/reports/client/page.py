@@ -172,10 +172,18 @@ def _tiles(book: Book) -> list[Tile]:
     if advice is None:
         why = texts.tile_nothing_blocked if report.blocked else texts.tile_nothing_asked
         return [*tiles, Tile(texts.tile_nothing, None, book.say(why))]
+    if not findings.changes(advice):
+        return [*tiles, Tile(texts.tile_stay, None, book.say(texts.tile_stay_note))]
+    recommended = findings.likely(advice) and findings.carried(book, advice)
+    budget = texts.recommended_budget if recommended else texts.asked_budget
     return [
         *tiles,
-        Tile(texts.tile_uplift, book.uplift(advice), book.say(texts.tile_uplift_note)),
-        Tile(texts.tile_chance, book.chance(advice), book.say(texts.tile_chance_note)),
+        Tile(
+            texts.tile_uplift, book.uplift(advice), book.say(texts.tile_uplift_note, budget=budget)
+        ),
+        Tile(
+            texts.tile_chance, book.chance(advice), book.say(texts.tile_chance_note, budget=budget)
+        ),
     ]
 
 
@@ -225,7 +233,7 @@ def _actions(book: Book) -> tuple[Sentence, list[Sentence], Sentence]:
     if advice is None:
         return (), [], book.say(texts.moves_missing)
     heading = book.say(texts.moves_heading, horizon=book.horizon(advice))
-    if findings.nothing_to_move(advice):
+    if not (findings.changes(advice) and findings.likely(advice)):
         return heading, [], book.say(texts.moves_none, section=texts.section_doubts[0])
     more = book.say(texts.moves_more, section=texts.section_budget[0])
     return heading, _moves(book, advice), more
@@ -244,17 +252,21 @@ def _moves(book: Book, advice: Recommendation) -> list[Sentence]:
             )
             for i, (_, row) in enumerate(advice.moves.iterrows())
         ]
-    changes = advice.table["recommended"] - advice.table["current"]
-    largest = changes.abs().sort_values(ascending=False, kind="stable").index[:MOVES]
-    return [
-        book.say(
-            texts.move_add if changes[name] > 0 else texts.move_cut,
-            amount=book.difference(str(name), advice),
-            source=Name(str(name)),
-            destination=Name(str(name)),
-        )
-        for name in largest
-    ]
+    return [_change(book, name, advice) for name in findings.changed_channels(advice)[:MOVES]]
+
+
+def _change(book: Book, channel: str, advice: Recommendation) -> Sentence:
+    """How much more or less a channel would get, and whether the evidence carries it."""
+    texts, row = book.texts, advice.table.loc[channel]
+    change = book.say(
+        texts.move_add if row["recommended"] > row["current"] else texts.move_cut,
+        amount=book.difference(channel, advice),
+        source=Name(channel),
+        destination=Name(channel),
+    )
+    return (
+        change if findings.acts(book, channel) else book.say(texts.change_uncarried, change=change)
+    )
 
 
 def _sections(book: Book) -> list[Section]:

@@ -93,10 +93,10 @@ def as_csv(label: str, name: str, table: pd.DataFrame) -> Download:
     -------
     Download
     """
-    flat = table.reset_index()
-    flat.columns = pd.Index([_inert(str(column)) for column in flat.columns])
-    for column in flat.columns[[not _is_plain(flat[name]) for name in flat.columns]]:
-        flat[column] = [_inert(str(value)) for value in flat[column]]
+    # A channel may have any name, that of the index among them.
+    flat = table.reset_index(allow_duplicates=True)
+    columns = [_safe(flat.iloc[:, i]) for i in range(flat.shape[1])]
+    flat = pd.concat(columns, axis=1).set_axis([_inert(str(name)) for name in flat.columns], axis=1)
     # The mark at the start tells spreadsheets that the file is UTF-8.
     content = flat.to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig")
     encoded = base64.b64encode(content).decode("ascii")
@@ -180,7 +180,9 @@ def checks(book: Book) -> ClientTable:
         texts.column_finding,
         texts.column_remedy,
     )
-    return ClientTable(texts.table_checks, columns, rows, frozenset({1, 2, 3}))
+    found = book.report.verdict.to_frame().set_index("check")
+    files = (as_csv(texts.download, "checks", found),)
+    return ClientTable(texts.table_checks, columns, rows, frozenset({1, 2, 3}), files)
 
 
 def errors(book: Book) -> ClientTable | None:
@@ -201,7 +203,10 @@ def errors(book: Book) -> ClientTable | None:
         for name in scores.index
     ]
     columns = (texts.column_prediction, texts.column_error)
-    return ClientTable(plain(book.say(texts.table_scores, held=held)), columns, rows)
+    caption = plain(book.say(texts.table_scores, held=held))
+    return ClientTable(
+        caption, columns, rows, downloads=(as_csv(texts.download, "errors", scores),)
+    )
 
 
 def budget(book: Book, advice: Recommendation) -> ClientTable:
@@ -270,7 +275,8 @@ def experiments(book: Book) -> ClientTable | None:
         texts.column_with,
     )
     headings = [plain(book.say(column)) for column in columns]
-    return ClientTable(texts.table_experiments, headings, rows, frozenset({1}))
+    files = (as_csv(texts.download, "experiments", table),)
+    return ClientTable(texts.table_experiments, headings, rows, frozenset({1}), files)
 
 
 def refresh(book: Book) -> ClientTable | None:
@@ -299,7 +305,8 @@ def refresh(book: Book) -> ClientTable | None:
         texts.column_moved,
     )
     headings = [plain(book.say(column)) for column in columns]
-    return ClientTable(texts.table_refresh, headings, rows, frozenset({3}))
+    files = (as_csv(texts.download, "refresh", table),)
+    return ClientTable(texts.table_refresh, headings, rows, frozenset({3}), files)
 
 
 def by_spend(table: pd.DataFrame) -> pd.DataFrame:
@@ -347,10 +354,12 @@ def _reason(book: Book, name: str, row: pd.Series) -> str:
     return " ".join(filter(None, (reason, special))) or texts.unknown
 
 
-def _is_plain(values: pd.Series) -> bool:
-    """Whether values are numbers or dates, which no spreadsheet takes for formulas."""
+def _safe(values: pd.Series) -> pd.Series:
+    """Values of a column, of which no spreadsheet takes numbers and dates for formulas."""
     kinds = pd.api.types
-    return bool(kinds.is_numeric_dtype(values) or kinds.is_datetime64_any_dtype(values))
+    if kinds.is_numeric_dtype(values) or kinds.is_datetime64_any_dtype(values):
+        return values
+    return values.map(lambda value: _inert(str(value)), na_action="ignore")
 
 
 def _inert(text: str) -> str:

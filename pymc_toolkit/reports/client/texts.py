@@ -80,16 +80,20 @@ class Texts:
         "{horizon} should bring {uplift} more."
     )
     headline_budget: str = (
-        "Media brought {share} of {target}; the recommended {total} for the next {horizon} should "
-        "bring {uplift} more than the plan."
+        "Media brought {share} of {target}; {total} for the next {horizon}, instead of the "
+        "{planned} planned, should change it by {uplift}."
     )
     headline_stay: str = (
         "Media brought {share} of {target}; no other division of the {total} for the next "
         "{horizon} is clearly better than the plan."
     )
+    headline_unlikely: str = (
+        "Media brought {share} of {target}; the budget asked about is not clearly better than the "
+        "plan for the next {horizon}."
+    )
     headline_untested: str = (
-        "Media brought {share} of {target}; the budget asked about rests on channels of which the "
-        "evidence does not say enough."
+        "Media brought {share} of {target}; the budget asked about rests, at least in part, on "
+        "channels of which the evidence does not say enough."
     )
     headline_none: str = "Media brought {share} of {target}."
     headline_blocked: str = (
@@ -102,9 +106,13 @@ class Texts:
     tile_roi_money_note: str = "of {target} for every {one} spent"
     tile_roi_note: str = "{target} for every {one} spent"
     tile_uplift: str = "Gain expected"
-    tile_uplift_note: str = "{target} from the recommended budget, beyond the plan"
+    tile_uplift_note: str = "{target} from the {budget}, beyond the plan"
     tile_chance: str = "Chance of a gain"
-    tile_chance_note: str = "that the recommended budget beats the plan"
+    tile_chance_note: str = "that the {budget} beats the plan"
+    recommended_budget: str = "recommended budget"
+    asked_budget: str = "budget asked about"
+    tile_stay: str = "Keep the plan"
+    tile_stay_note: str = "No other budget is likely enough to bring more."
     tile_nothing: str = "No recommendation"
     tile_nothing_blocked: str = "Its figures would rest on a model that did not pass."
     tile_nothing_asked: str = "No budget was compared with the plan."
@@ -147,6 +155,9 @@ class Texts:
     )
     move_add: str = "{amount} more for {destination}"
     move_cut: str = "{amount} less for {source}"
+    change_uncarried: str = (
+        "{change} \N{EN DASH} only after a test: the evidence does not carry it yet"
+    )
     moves_more: str = (
         "These are the largest. The whole plan, by channel and {period}, is under {section}."
     )

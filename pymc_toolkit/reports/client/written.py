@@ -13,7 +13,6 @@ from babel.dates import format_date
 from babel.numbers import (
     format_compact_currency,
     format_compact_decimal,
-    format_currency,
     format_decimal,
     get_currency_symbol,
 )
@@ -69,12 +68,10 @@ class Writer:
         )
         if not _unscaled(written, rounded):
             return _true_minus(written)
-        # Some languages have no short word for thousands.
-        pattern = re.sub(r"[.][0#]+", "", self._locale.currency_formats["standard"].pattern)
-        whole = format_currency(
-            rounded, self.currency, pattern, locale=self._locale, currency_digits=False
-        )
-        return _true_minus(whole)
+        # Some languages have no short word for thousands; the sign stays where others have it.
+        one = format_compact_currency(math.copysign(1, rounded), self.currency, locale=self._locale)
+        whole = format_decimal(abs(rounded), "#,##0", locale=self._locale)
+        return _true_minus(one.replace("1", whole))
 
     def number(self, value: float, digits: int = _ESTIMATE_DIGITS) -> str:
         """Write an amount that is not money."""
@@ -147,7 +144,8 @@ class Writer:
         """Join the two written ends of an interval."""
         if MISSING in (low, high):
             return MISSING
-        negative = any(end.lstrip("<>")[:1] in "-\N{MINUS SIGN}" for end in (low, high))
+        # Wherever the sign stands: some languages begin with that of percent.
+        negative = "\N{MINUS SIGN}" in low + high
         return f"{low} {self.to} {high}" if negative else f"{low}{MISSING}{high}"
 
     def _decimal(self, value: float, decimals: int) -> str:
