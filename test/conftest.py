@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import small_fleet
 from fits import FakeSampler
+from hypothesis import settings
 
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import ConvergenceWarning
@@ -22,6 +23,10 @@ from pymc_toolkit.fleets.recovery import RecoveryFleet
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.simulate import simulate_client
 from pymc_toolkit.simulate_graphs import simulate_driven_client
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TRAINED_ON = 52
 

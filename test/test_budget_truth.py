@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,8 @@ BENCHMARK = Path(__file__).resolve().parent.parent / "benchmark"
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCHMARK))
+    # A script of discoveries has the same name.
+    monkeypatch.delitem(sys.modules, "budget", raising=False)
     return importlib.import_module("budget")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,8 @@ PUBLIC = {
 def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A script as Python runs it: its own folder comes first on the path."""
     monkeypatch.syspath_prepend(str(ROOT / "discoveries"))
+    # A benchmark may have the same name.
+    monkeypatch.delitem(sys.modules, name, raising=False)
     return importlib.import_module(name)
 
 

@@ -104,7 +104,6 @@ def test_the_key_covers_what_decides_the_fit() -> None:
     assert fit_key("bayesian", ModelSpec(lag_max=3), Sampling(draws=10), small_data()) == same
     prior = {"intercept": {"dist": "HalfNormal", "kwargs": {"sigma": 2}}}
     others = [
-        fit_key("deep", spec, sampling, data),
         fit_key("bayesian", ModelSpec(lag_max=4), sampling, data),
         fit_key("bayesian", ModelSpec(lag_max=3, prior_overrides=prior), sampling, data),
         fit_key("bayesian", spec, Sampling(draws=11), data),
@@ -115,8 +114,17 @@ def test_the_key_covers_what_decides_the_fit() -> None:
     ]
     assert len({same, *others}) == len(others) + 1 - (
         # Without the last period the scales may be what they were.
-        others[5] == others[6]
+        others[4] == others[5]
     )
+
+
+def test_the_key_covers_the_engine() -> None:
+    pytest.importorskip("torch", reason="torch is not installed: extra deep")
+    keys = {
+        fit_key(engine, ModelSpec(lag_max=3), Sampling(), small_data())
+        for engine in ("bayesian", "deep")
+    }
+    assert len(keys) == 2
 
 
 @pytest.mark.parametrize("n_jobs", [0, 1.5, True, "2"])
