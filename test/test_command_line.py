@@ -511,7 +511,9 @@ class TestManyClients:
         assert "would replace" in three["error"]["message"]
 
     @pytest.mark.parametrize("flags", [["--json"], []])
-    def test_names_that_the_output_cannot_hold(self, tmp_path, commands, monkeypatch, flags):
+    def test_names_that_the_output_cannot_hold(
+        self, tmp_path, commands, monkeypatch, caplog, flags
+    ):
         """The clients after such a one still have their run, and machines its name."""
         commands["fit"] = lambda *_: judged(Status.PASS)
         files = [
@@ -523,6 +525,7 @@ class TestManyClients:
         odd = tmp_path / "odd \udcff.toml"
         assert main(["fit", "--quiet", *flags, *map(str, files[:2]), str(odd), str(files[2])]) == 1
         sys.stdout.flush()
+        assert caplog.text.encode("utf-8").count(b"odd \\udcff.toml")
         text = written.getvalue().decode("ascii")
         if flags:
             found = [json.loads(line) for line in text.splitlines()]

@@ -83,7 +83,7 @@ def run_client(command: str, file: Path, task: Task, taken: dict[Path, Path]) ->
         except Exception as failure:
             error = type(failure).__name__, _with_file(file, f"{failure} (see the log)")
             # Whatever it is, the clients after this one still have to run.
-            logger.exception("%s: %s broke down.", file, command)
+            logger.exception("%s", _with_file(file, f"{command} broke down."))
     seconds = time.monotonic() - started
     name = client.name if client else None
     return ClientRun(command, file, name, outcome, error, heard, seconds)
@@ -102,8 +102,9 @@ def _take(client: ClientFile, taken: dict[Path, Path]) -> None:
 
 
 def _with_file(file: Path, message: str) -> str:
-    """A message that says which client's file it is about."""
-    return message if message.startswith(str(file)) else f"{file}: {message}"
+    """A message that says which client's file it is about, in characters that any log holds."""
+    whole = message if message.startswith(str(file)) else f"{file}: {message}"
+    return whole.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @contextmanager
