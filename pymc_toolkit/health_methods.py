@@ -9,8 +9,8 @@ from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines.base import Engine, Fit
 from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.health.assess import assess
+from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.data_checks import check_data
-from pymc_toolkit.health.evidence import prior_of
 from pymc_toolkit.health.result import Health
 from pymc_toolkit.health.thresholds import Thresholds
 from pymc_toolkit.model_spec import ModelSpec, Sampling
@@ -45,7 +45,7 @@ class HealthMethods(ABC):
             For an unknown threshold or an impossible value of one.
         """
         limits, data = Thresholds.of(thresholds), self.config.model_data
-        before = prior_of(self._engine.name, data, self.spec, self._sampling)
+        before = before_data(self._engine.name, data, self.spec, self._sampling)
         return Verdict(check_data(data, self.spec, limits, before))
 
     def health(

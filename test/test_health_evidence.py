@@ -16,16 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pymc_toolkit.analysis.contributions import decomposition
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import SpecificationError
-from pymc_toolkit.health import evidence
+from pymc_toolkit.health import before as before_module
+from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.doubts import doubts_of
 from pymc_toolkit.health.evidence import (
     judge_shift,
     least_shift,
     media_shares,
-    prior_fit,
     shifts,
     shifts_of,
     tell_tiers,
@@ -38,7 +39,7 @@ from pymc_toolkit.health.experiment_checks import (
     totals,
 )
 from pymc_toolkit.health.thresholds import Thresholds
-from pymc_toolkit.model_spec import ModelSpec
+from pymc_toolkit.model_spec import ModelSpec, Sampling
 
 LIMITS = Thresholds()
 FIRST, SECOND = "channel_1_cost", "channel_2_cost"
@@ -101,15 +102,15 @@ def test_an_engine_without_a_prior_is_no_crash(monkeypatch: pytest.MonkeyPatch) 
     check = judge_shift(pd.Series(np.nan, CHANNELS), LIMITS.shift, LIMITS)
     assert (check.status, check.value) == ("review", None)
     assert "no prior" in check.sentence
-    fit = fake_fit()
-    monkeypatch.setattr(evidence, "get_engine", lambda _: SimpleNamespace())
-    assert prior_fit(fit) is None
+    model = "bayesian", small_data(), ModelSpec(lag_max=3), Sampling()
+    monkeypatch.setattr(before_module, "get_engine", lambda _: SimpleNamespace())
+    assert before_data(*model) is None
 
     def refuse(*_: Any) -> None:
         raise SpecificationError("There is none.")
 
-    monkeypatch.setattr(evidence, "get_engine", lambda _: SimpleNamespace(prior_draws=refuse))
-    assert prior_fit(fit) is None
+    monkeypatch.setattr(before_module, "get_engine", lambda _: SimpleNamespace(prior_draws=refuse))
+    assert before_data(*model) is None
 
 
 def test_few_draws_need_a_larger_shift() -> None:
@@ -128,13 +129,14 @@ def test_few_draws_need_a_larger_shift() -> None:
 @pytest.fixture(scope="module")
 def before() -> Any:
     """What the small client's model says before the data."""
-    return prior_fit(fake_fit(spec=ModelSpec(lag_max=3, time_varying_media=True)))
+    fit = fake_fit(spec=ModelSpec(lag_max=3, time_varying_media=True))
+    return before_data(fit.engine, fit.training, fit.spec, fit.sampling)
 
 
 def test_a_posterior_that_is_the_prior_is_prior_driven(before: Any) -> None:
-    prior = BayesianEngine().prior_draws(before.training, before.spec, 1000, 99)
-    fit = replace(before, idata=xr.DataTree.from_dict({"posterior": prior}))
-    parts = evidence.decomposition(fit)
+    fit = before.fit
+    prior = BayesianEngine().prior_draws(fit.training, fit.spec, 1000, 99)
+    parts = decomposition(replace(fit, idata=xr.DataTree.from_dict({"posterior": prior})))
     shift = shifts_of(before, parts)
     assert judge_shift(shift, LIMITS.shift, LIMITS).status == "fail"
     assert set(tell_tiers(shift, [], {}, LIMITS.shift, LIMITS)["tier"]) == {"prior-driven"}
@@ -219,10 +221,10 @@ def test_an_experiment_that_contradicts_the_model_tests_nothing(second: list[Any
 
 
 def test_an_experiment_that_says_less_than_the_prior_tests_nothing(before: Any) -> None:
-    dates = before.training.dates
+    dates = before.fit.training.dates
     about = {"start": str(dates[4].date()), "end": str((dates[8] - pd.Timedelta("1D")).date())}
     test = UpliftTest(FIRST, **about, effect=1.0, sigma=1.0)
-    (draws,) = totals(before, [test])
+    (draws,) = totals(before.fit, [test])
     for times, tier in ((0.5, "tested"), (2.0, "prior-driven")):
         sigma = times * float(draws.std())
         one = Tested(replace(test, effect=float(draws.mean()), sigma=sigma), draws)

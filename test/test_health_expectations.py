@@ -14,9 +14,9 @@ from health_examples import CHANNELS, client
 from scipy import signal
 
 from pymc_toolkit.client_config import ClientConfig
-from pymc_toolkit.health import evidence
+from pymc_toolkit.health import before as before_module
+from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.data_checks import check_data
-from pymc_toolkit.health.evidence import prior_of
 from pymc_toolkit.health.expectations import EXPECTED, judge_expected_media
 from pymc_toolkit.health.result import GATES
 from pymc_toolkit.health.thresholds import Thresholds
@@ -30,7 +30,7 @@ LIMITS, SPEC = Thresholds(), ModelSpec(lag_max=4)
 
 
 def judged(data: ModelData, spec: ModelSpec = SPEC, **limits: float) -> Check:
-    before = prior_of("bayesian", data, spec, Sampling(random_seed=3))
+    before = before_data("bayesian", data, spec, Sampling(random_seed=3))
     assert before is not None
     return judge_expected_media(before, Thresholds.of(limits))
 
@@ -115,8 +115,8 @@ def test_no_target_has_no_share() -> None:
 
 def test_it_is_left_out_without_prior_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     data, sampling = client(), Sampling()
-    monkeypatch.setattr(evidence, "get_engine", lambda _: SimpleNamespace())
-    before = prior_of("bayesian", data, SPEC, sampling)
+    monkeypatch.setattr(before_module, "get_engine", lambda _: SimpleNamespace())
+    before = before_data("bayesian", data, SPEC, sampling)
     assert before is None
     assert EXPECTED not in {check.name for check in check_data(data, SPEC, LIMITS, before)}
 

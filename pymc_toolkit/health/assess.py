@@ -14,9 +14,10 @@ from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.judge import judge_convergence
 from pymc_toolkit.fleets.production import ProductionFleet
+from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.data_checks import check_data
 from pymc_toolkit.health.doubts import doubts_of
-from pymc_toolkit.health.evidence import judge_shift, least_shift, prior_fit, shifts_of, tell_tiers
+from pymc_toolkit.health.evidence import judge_shift, least_shift, shifts_of, tell_tiers
 from pymc_toolkit.health.experiment_checks import experiments_of, judge_experiments
 from pymc_toolkit.health.fit_checks import (
     judge_autocorrelation,
@@ -57,7 +58,8 @@ def assess(
         If the holdout is of another client.
     """
     held_out = judge_holdout(holdout, config.client_name, limits)
-    components, before, experiments = decomposition(fit), prior_fit(fit), experiments_of(fit)
+    components, experiments = decomposition(fit), experiments_of(fit)
+    before = before_data(fit.engine, fit.training, fit.spec, fit.sampling)
     shift = shifts_of(before, components)
     least = least_shift(limits, math.prod(components.sizes[dim] for dim in SAMPLE))
     agreement = judge_experiments(experiments, limits)

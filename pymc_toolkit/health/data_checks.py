@@ -6,8 +6,8 @@ import numpy as np
 
 from pymc_toolkit.arrays import Array, over_regions
 from pymc_toolkit.dates import period_name, season_length
-from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.judge import named
+from pymc_toolkit.health.before import Before
 from pymc_toolkit.health.confounding import judge_follows_past, judge_follows_season
 from pymc_toolkit.health.expectations import judge_expected_media
 from pymc_toolkit.health.result import LENGTH
@@ -30,7 +30,7 @@ _MAD = 1.4826
 
 
 def check_data(
-    data: ModelData, spec: ModelSpec, limits: Thresholds, before: Fit | None = None
+    data: ModelData, spec: ModelSpec, limits: Thresholds, before: Before | None = None
 ) -> tuple[Check, ...]:
     """Every check of the data, and of what is believed before them.
 
@@ -41,9 +41,8 @@ def check_data(
     spec : ModelSpec
         The model that is to be fitted to it.
     limits : Thresholds
-    before : Fit, optional
-        The model before the data, from :func:`pymc_toolkit.health.evidence.prior_of`; without one
-        nothing is said of its priors.
+    before : Before, optional
+        Without one nothing is said of the model's priors.
 
     Returns
     -------

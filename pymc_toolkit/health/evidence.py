@@ -9,70 +9,18 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from pymc_toolkit.analysis.contributions import decomposition, earned
+from pymc_toolkit.analysis.contributions import earned
 from pymc_toolkit.arrays import over_regions
-from pymc_toolkit.engines import get_engine
-from pymc_toolkit.engines.base import Fit
-from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.fleets.judge import named
+from pymc_toolkit.health.before import Before
 from pymc_toolkit.health.experiment_checks import Tested, totals
 from pymc_toolkit.health.result import IDENTIFIED, PRIOR_DRIVEN, SHIFT, TESTED
 from pymc_toolkit.health.thresholds import Thresholds, unless_passed
-from pymc_toolkit.model_data import ModelData
-from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
 from pymc_toolkit.verdicts import Check, Status
 
-_PRIOR_DRAWS = 500
 # Kolmogorov-Smirnov distance, times the root of a number of draws, that chance alone rarely makes.
 _RARE_DISTANCE = 1.36
-
-
-def prior_fit(fit: Fit, draws: int = _PRIOR_DRAWS) -> Fit | None:
-    """The model before it saw the data, as a fit whose draws are those of the prior.
-
-    Parameters
-    ----------
-    fit : Fit
-    draws : int
-
-    Returns
-    -------
-    Fit or None
-        None of an engine that has no prior to draw from.
-    """
-    return prior_of(fit.engine, fit.training, fit.spec, fit.sampling, draws)
-
-
-def prior_of(
-    engine: str, data: ModelData, spec: ModelSpec, sampling: Sampling, draws: int = _PRIOR_DRAWS
-) -> Fit | None:
-    """The same of a model that is not fitted yet.
-
-    Parameters
-    ----------
-    engine : str
-        Its name.
-    data : ModelData
-        The training window.
-    spec : ModelSpec
-    sampling : Sampling
-        Of which the seed is read.
-    draws : int
-
-    Returns
-    -------
-    Fit or None
-        None of an engine that has no prior to draw from.
-    """
-    draw = getattr(get_engine(engine), "prior_draws", None)
-    if draw is None:
-        return None
-    try:
-        prior = draw(data, spec, draws, sampling.random_seed)
-    except (SpecificationError, NotImplementedError):
-        return None
-    return Fit(engine, spec, sampling, data, xr.DataTree.from_dict({"posterior": prior}))
 
 
 def media_shares(components: xr.Dataset) -> xr.DataArray:
@@ -120,17 +68,16 @@ def shifts(prior: xr.DataArray | None, posterior: xr.DataArray) -> pd.Series:
     return pd.Series(found, name="shift", dtype=float).rename_axis(CHANNEL)
 
 
-def shifts_of(before: Fit | None, components: xr.Dataset) -> pd.Series:
+def shifts_of(before: Before | None, components: xr.Dataset) -> pd.Series:
     """The same of a fit and what it was before the data.
 
     Parameters
     ----------
-    before : Fit or None
-        From :func:`prior_fit`.
+    before : Before or None
     components : xarray.Dataset
         Of the fit.
     """
-    prior = None if before is None else media_shares(decomposition(before))
+    prior = None if before is None else media_shares(before.components)
     return shifts(prior, media_shares(components))
 
 
@@ -190,7 +137,7 @@ def tell_tiers(
     doubts: Mapping[str, str],
     least: float,
     limits: Thresholds,
-    before: Fit | None = None,
+    before: Before | None = None,
 ) -> pd.DataFrame:
     """The tier of every channel.
 
@@ -208,8 +155,7 @@ def tell_tiers(
     least : float
         From :func:`least_shift`.
     limits : Thresholds
-    before : Fit, optional
-        From :func:`prior_fit`.
+    before : Before, optional
 
     Returns
     -------
@@ -245,14 +191,14 @@ def tell_tiers(
 
 
 def _by_channel(
-    experiments: Sequence[Tested], limits: Thresholds, before: Fit | None
+    experiments: Sequence[Tested], limits: Thresholds, before: Before | None
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Labels of experiments that contradict the model, and of those that tell more than a prior."""
     tests = [one.test for one in experiments]
     # Without a prior there is nothing that an experiment could say less than.
     spread = [np.inf] * len(tests)
     if before is not None:
-        spread = [float(draws.std()) for draws in totals(before, tests)]
+        spread = [float(draws.std()) for draws in totals(before.fit, tests)]
     against, agreeing = {}, {}
     for one, believed in zip(experiments, spread, strict=True):
         if one.p_value < limits.experiment_p:

@@ -6,9 +6,10 @@ from math import pi, sqrt
 
 import numpy as np
 
-from pymc_toolkit.analysis.contributions import decomposition, earned
+from pymc_toolkit.analysis.contributions import earned
 from pymc_toolkit.engines import get_engine
 from pymc_toolkit.engines.base import Fit
+from pymc_toolkit.health.before import Before
 from pymc_toolkit.health.thresholds import Thresholds, figure, unless_passed
 from pymc_toolkit.names import CHANNEL
 from pymc_toolkit.verdicts import Check, Status
@@ -20,29 +21,29 @@ _PROPOSED = 0.5
 _MEAN_OF_HALF_NORMAL = sqrt(2 / pi)
 
 
-def judge_expected_media(before: Fit, limits: Thresholds) -> Check:
+def judge_expected_media(before: Before, limits: Thresholds) -> Check:
     """Whether the priors leave media a believable part of the target.
 
     Parameters
     ----------
-    before : Fit
-        The model before the data, from :func:`pymc_toolkit.health.evidence.prior_of`.
+    before : Before
     limits : Thresholds
 
     Returns
     -------
     Check
     """
-    target = float(before.training.dataset["target"].sum())
+    target = float(before.fit.training.dataset["target"].sum())
     if target <= 0:
         return Check(
             EXPECTED,
             Status.PASS,
             "The target is not above zero on the whole, so that media have no share in it.",
         )
-    brought = earned(decomposition(before)).sum(CHANNEL)
+    brought = earned(before.components).sum(CHANNEL)
     value = float(np.median(brought)) / target
     status = limits.grade("expected_media", value)
+    proposed = min(_PROPOSED, limits.expected_media / 2)
     return Check(
         EXPECTED,
         status,
@@ -55,7 +56,7 @@ def judge_expected_media(before: Fit, limits: Thresholds) -> Check:
         ),
         figure(value),
         limits.expected_media,
-        unless_passed(status, _remedy(before, value, min(_PROPOSED, limits.expected_media / 2))),
+        unless_passed(status, _remedy(before.fit, value, proposed)),
     )
 
 
