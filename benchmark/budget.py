@@ -3,8 +3,8 @@
     python benchmark/budget.py                       # data/ms.csv and 10 clients of the same kind
     python benchmark/budget.py --seeds 11 12 13      # other clients of that kind
 
-Each client is fitted with the options of ``discoveries/main_job.py``, and the budget of the next 13
-weeks is divided with default bounds, by each objective. What the recommended budget then really
+Each client is fitted twice, with default priors and with ``media_share`` as in
+``discoveries/main_job.py``, and the budget of the next 13 weeks is divided with default bounds, by each objective. What the recommended budget then really
 brings more than the plan is set against the most that any budget within the same bounds could: the
 truth is a fit of one draw, the parameters that made the data, whose last effectiveness holds on.
 The best budget under the truth is searched for with scipy alone and with the search under test; the
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,12 @@ from pymc_toolkit.simulate_plans import LAG_MAX, SimulatedClient
 
 ORGANIC, HORIZON, ENOUGH = "youtube_organic_views", 13, 0.7
 SEED, OBJECTIVES = 63, ("mean", "cvar")
+# What media are expected to bring before the data -> how the tables call it.
+SHARES = {None: "default", 0.5: "media_share=0.5"}
 
 
-def model_of(client: SimulatedClient) -> PymcModel:
-    """The model of discoveries/main_job.py."""
+def model_of(client: SimulatedClient, media_share: float | None) -> PymcModel:
+    """The model of discoveries/main_job.py, with one prior of media or another."""
     return PymcModel(
         client.data,
         client.target_name,
@@ -48,6 +51,7 @@ def model_of(client: SimulatedClient) -> PymcModel:
         time_varying_media=True,
         random_seed=SEED,
         cost_per_unit={ORGANIC: None},
+        media_share=media_share,
     )
 
 
@@ -136,36 +140,40 @@ def compare(client: SimulatedClient, model: PymcModel) -> list[dict[str, Any]]:
 
 
 def measure(seed: int) -> list[dict[str, Any]]:
-    """Fit one client and compare its budgets."""
-    client = simulate_ms(seed)
-    model = model_of(client)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(progressbar=False)
-    return [{"client": seed, **row} for row in compare(client, model)]
+    """Fit one client with each prior and compare its budgets."""
+    client, rows = simulate_ms(seed), []
+    for share, priors in SHARES.items():
+        model = model_of(client, share)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(progressbar=False)
+        rows += [{"client": seed, "priors": priors, **row} for row in compare(client, model)]
+    return rows
 
 
 def report(table: pd.DataFrame) -> str:
     """Make the table, and what it comes to."""
     lines = [
-        "| client (seed) | objective | true uplift, euros | of the best possible | uplift that the "
-        "model expects, euros | KKT residual | time, s |",
-        "|---|---|---|---|---|---|---|",
+        "| client (seed) | priors | objective | true uplift, euros | of the best possible | uplift "
+        "that the model expects, euros | over the true one | KKT residual | time, s |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in table.itertuples():
         name = "`data/ms.csv`" if row.client == MS_SEED else row.client
         lines.append(
-            f"| {name} | {row.objective} | {row.uplift:,.0f} | {row.ratio:.0%} | {row.said:,.0f} | "
+            f"| {name} | {row.priors} | {row.objective} | {row.uplift:,.0f} | {row.ratio:.0%} | "
+            f"{row.said:,.0f}{' (held)' if row.covered else ''} | {row.said / row.uplift:.1f} | "
             f"{row.kkt:.0e} | {row.seconds:.0f} |"
         )
-    return "\n".join([*lines, "", *(_sentence(*group) for group in table.groupby("objective"))])
+    groups = table.groupby(["priors", "objective"], sort=False)
+    return "\n".join([*lines, "", *(_sentence(*names, rows) for names, rows in groups)])
 
 
-def _sentence(objective: Any, rows: pd.DataFrame) -> str:
-    """What the rows of one objective come to."""
+def _sentence(priors: str, objective: str, rows: pd.DataFrame) -> str:
+    """What the rows of one prior and objective come to."""
     return (
-        f"- `{objective}`: positive for {(rows['uplift'] > 0).sum()} of {len(rows)} clients, at "
-        f"least {ENOUGH:.0%} of the best for {(rows['ratio'] >= ENOUGH).sum()}; median "
+        f"- {priors}, `{objective}`: positive for {(rows['uplift'] > 0).sum()} of {len(rows)} "
+        f"clients, at least {ENOUGH:.0%} of the best for {(rows['ratio'] >= ENOUGH).sum()}; median "
         f"{rows['ratio'].median():.0%}, least {rows['ratio'].min():.0%}. Expected uplift over the "
         f"true one: median {(rows['said'] / rows['uplift']).median():.1f}; the 90% interval holds "
         f"the true one for {rows['covered'].sum()}."
@@ -176,8 +184,14 @@ def main() -> None:
     """Read the command line and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[MS_SEED, *range(1, 11)])
+    parser.add_argument("--csv", type=Path, help="where to write rows, client by client")
     options = parser.parse_args()
-    print(report(pd.DataFrame([row for seed in options.seeds for row in measure(seed)])))
+    rows: list[dict[str, Any]] = []
+    for seed in options.seeds:
+        rows += measure(seed)
+        if options.csv:
+            pd.DataFrame(rows).to_csv(options.csv, index=False)
+    print(report(pd.DataFrame(rows)))
 
 
 if __name__ == "__main__":

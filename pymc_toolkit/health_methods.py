@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from pymc_toolkit.analysis.before import before_data
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines.base import Engine, Fit
 from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.health.assess import assess
-from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.data_checks import check_data
 from pymc_toolkit.health.result import Health
 from pymc_toolkit.health.thresholds import Thresholds

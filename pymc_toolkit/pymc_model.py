@@ -16,6 +16,7 @@ from pymc_toolkit import storage
 from pymc_toolkit.analysis import variables
 from pymc_toolkit.analysis.diagnostics import warn_unless_converged
 from pymc_toolkit.analysis.intervals import CI_PROB
+from pymc_toolkit.analysis.media_share import with_media_share
 from pymc_toolkit.analysis.prediction import Prediction, predict, prediction_table
 from pymc_toolkit.analysis.returns import channel_returns
 from pymc_toolkit.client_config import ClientConfig
@@ -92,6 +93,10 @@ class PymcModel(
         Shown in logs and reports.
     model_priors : Mapping of str to Prior, optional
         Priors that replace defaults, by the names that ``model_priors`` shows.
+    media_share : float, optional
+        Share of the target that all media together are expected to bring before the data, which
+        sets the prior of what a channel can bring. Default priors expect more the more channels
+        there are; with many, returns at the margin and the uplift of budgets come out too high.
     random_seed : int, optional
         Seed of fits that name none; drawn at random, and kept, if not given.
     engine : {"bayesian", "deep"}
@@ -147,6 +152,7 @@ class PymcModel(
         trend: bool | int = False,
         client_name: str = "client0",
         model_priors: Mapping[str, Any] | None = None,
+        media_share: float | None = None,
         random_seed: int | None = None,
         engine: str = "bayesian",
         geo_column: str | None = None,
@@ -195,6 +201,8 @@ class PymcModel(
         if model_priors:
             spec = _with_priors(spec, model_priors, self.config)
             self._engine.check(self.config.model_data, spec)
+        if media_share is not None:
+            spec = with_media_share(engine, self.config.model_data, spec, media_share)
         self.spec = spec
         self._engine.advise(self.config.model_data, self.spec)
         self.refresh_history: list[RefreshRecord] = []

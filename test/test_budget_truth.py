@@ -26,7 +26,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_the_truth_is_what_made_the_data(benchmark: ModuleType) -> None:
     client = simulate_ms()
-    model = benchmark.model_of(client)
+    model = benchmark.model_of(client, media_share=None)
     effectiveness = np.array(client.truth["parameters"]["media_temporal_latent_multiplier"])
     last = decomposition(benchmark.true_fit(client, model))["channels"].isel(chain=0, draw=0)
     drifting = (last.values / effectiveness[-1] * effectiveness[:, None]).sum(axis=0)

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pymc_toolkit.analysis import before as before_module
+from pymc_toolkit.analysis.before import before_data
 from pymc_toolkit.analysis.contributions import decomposition
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
 from pymc_toolkit.exceptions import SpecificationError
-from pymc_toolkit.health import before as before_module
-from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.doubts import doubts_of
 from pymc_toolkit.health.evidence import (
     judge_shift,

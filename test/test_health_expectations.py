@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,16 +12,16 @@ import xarray as xr
 from health_examples import CHANNELS, client
 from scipy import signal
 
+from pymc_toolkit.analysis import before as before_module
+from pymc_toolkit.analysis.before import before_data
+from pymc_toolkit.analysis.media_share import with_media_share
 from pymc_toolkit.client_config import ClientConfig
-from pymc_toolkit.health import before as before_module
-from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.data_checks import check_data
 from pymc_toolkit.health.expectations import EXPECTED, judge_expected_media
 from pymc_toolkit.health.result import GATES
 from pymc_toolkit.health.thresholds import Thresholds
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
-from pymc_toolkit.priors import plain
 from pymc_toolkit.simulate import simulate_ms
 from pymc_toolkit.verdicts import Check
 
@@ -33,11 +32,6 @@ def judged(data: ModelData, spec: ModelSpec = SPEC, **limits: float) -> Check:
     before = before_data("bayesian", data, spec, Sampling(random_seed=3))
     assert before is not None
     return judge_expected_media(before, Thresholds.of(limits))
-
-
-def with_prior(name: str, sigma: float, saturation: str = "michaelis_menten") -> ModelSpec:
-    prior = plain("HalfNormal", {"sigma": sigma}, "channel")
-    return ModelSpec(lag_max=4, saturation=saturation, prior_overrides={name: prior})
 
 
 def test_the_share_is_that_of_the_priors_by_hand() -> None:
@@ -68,16 +62,10 @@ def test_what_it_proposes_mends_it(saturation: str, unit: float) -> None:
     spec = ModelSpec(lag_max=4, saturation=saturation)
     check = judged(data, spec, expected_media=0.2)
     assert check.status == "review"
-    found = re.search(
-        r'model_priors={"(\w+)": Prior\("HalfNormal", sigma=([\d.e-]+), dims="channel"\)}',
-        check.remedy,
-    )
-    assert found is not None
-    assert "about 10% of the target" in check.remedy
-    mended = with_prior(found[1], float(found[2]), saturation)
-    after = judged(data, mended, expected_media=0.2)
+    assert "media_share=0.1," in check.remedy
+    after = judged(data, with_media_share("bayesian", data, spec, 0.1), expected_media=0.2)
     assert after.status == "pass"
-    assert after.value == pytest.approx(0.1, rel=0.35)
+    assert after.value == pytest.approx(0.1, rel=0.15)
     assert not after.remedy
 
 
@@ -88,7 +76,7 @@ def test_default_priors_of_many_channels_ask_for_a_look_and_of_few_do_not() -> N
     config = ClientConfig(many.data, many.target_name, many.date_column, *names)
     check = judged(config.model_data)
     assert check.status == "review"
-    assert "about 50% of the target" in check.remedy
+    assert "media_share=0.5," in check.remedy
     assert "uplift" in check.sentence
     assert EXPECTED not in GATES
 

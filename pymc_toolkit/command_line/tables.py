@@ -171,6 +171,8 @@ class ModelTable(Table):
     """Way to fit the model."""
     engine_options: dict[str, Any] = Field(default_factory=dict)
     """Choices that only the deep engine has."""
+    media_share: Share | None = None
+    """Share of the target that all media are expected to bring before the data."""
     scale_data: bool = True
     """Whether columns are brought to a common size; priors are on scaled data."""
     target_scaler: Literal["max_abs", "none"] = "max_abs"

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from pymc_toolkit.analysis.before import before_data
 from pymc_toolkit.analysis.contributions import decomposition
 from pymc_toolkit.analysis.prediction import predict
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.judge import judge_convergence
 from pymc_toolkit.fleets.production import ProductionFleet
-from pymc_toolkit.health.before import before_data
 from pymc_toolkit.health.data_checks import check_data
 from pymc_toolkit.health.doubts import doubts_of
 from pymc_toolkit.health.evidence import judge_shift, least_shift, shifts_of, tell_tiers

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymc_toolkit.analysis.before import Before
 from pymc_toolkit.arrays import Array, over_regions
 from pymc_toolkit.dates import period_name, season_length
 from pymc_toolkit.fleets.judge import named
-from pymc_toolkit.health.before import Before
 from pymc_toolkit.health.confounding import judge_follows_past, judge_follows_season
 from pymc_toolkit.health.expectations import judge_expected_media
 from pymc_toolkit.health.result import LENGTH

@@ -9,10 +9,10 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from pymc_toolkit.analysis.before import Before
 from pymc_toolkit.analysis.contributions import earned
 from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.fleets.judge import named
-from pymc_toolkit.health.before import Before
 from pymc_toolkit.health.experiment_checks import Tested, totals
 from pymc_toolkit.health.result import IDENTIFIED, PRIOR_DRIVEN, SHIFT, TESTED
 from pymc_toolkit.health.thresholds import Thresholds, unless_passed
