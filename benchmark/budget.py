@@ -3,12 +3,12 @@
     python benchmark/budget.py                       # data/ms.csv and 10 clients of the same kind
     python benchmark/budget.py --seeds 11 12 13      # other clients of that kind
 
-Each client is fitted twice, with default priors and with ``media_share`` as in
-``discoveries/main_job.py``, and the budget of the next 13 weeks is divided with default bounds, by each objective. What the recommended budget then really
-brings more than the plan is set against the most that any budget within the same bounds could: the
-truth is a fit of one draw, the parameters that made the data, whose last effectiveness holds on.
-The best budget under the truth is searched for with scipy alone and with the search under test; the
-better one counts.
+Each client is fitted twice, with default priors and with the ``media_share`` of
+``discoveries/main_job.py``, and the budget of the next 13 weeks is divided with default bounds, by
+each objective. What the recommended budget then really brings more than the plan is set against the
+most that any budget within the same bounds could: the truth is a fit of one draw, the parameters
+that made the data, whose last effectiveness holds on. The best budget under the truth is searched
+for with scipy alone and with the search under test; the better one counts.
 """
 
 from __future__ import annotations

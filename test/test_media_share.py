@@ -11,7 +11,12 @@ import pytest
 from health_examples import client
 
 from pymc_toolkit.analysis.before import before_data
-from pymc_toolkit.analysis.media_share import amplitude_of, expected_share, with_media_share
+from pymc_toolkit.analysis.media_share import (
+    _on_a_grid,
+    amplitude_of,
+    expected_share,
+    with_media_share,
+)
 from pymc_toolkit.components.uplift_tests import UpliftTest
 from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.model_data import ModelData
@@ -118,6 +123,14 @@ def test_a_model_takes_a_share() -> None:
     assert expected(one.config.model_data, one.spec) == pytest.approx(0.3, rel=0.1)
     assert one.model_priors["saturation_alpha"].distribution == "Gamma"
     assert "saturation_alpha" not in shop(random_seed=1).spec.prior_overrides
+
+
+def test_a_little_more_data_ask_for_the_same_prior() -> None:
+    """So that months and clients share what is compiled; any size is within 5% of one."""
+    sizes = np.geomspace(1e-4, 1e4, 4001)
+    rounded = np.array([_on_a_grid(size) for size in sizes])
+    assert len(set(rounded)) == 8 * 24 + 1
+    np.testing.assert_allclose(rounded, sizes, rtol=0.055)
 
 
 def test_an_experiment_can_take_its_place() -> None:

@@ -8,6 +8,7 @@ the number of channels.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from numbers import Real
 
@@ -97,7 +98,7 @@ def with_media_share(engine: str, data: ModelData, spec: ModelSpec, share: float
             "above zero on the whole. Leave media_share out."
         )
     # What media bring is proportional to the amplitudes.
-    return _with_amplitude(spec, name, float(f"{share / brought:.3g}"))
+    return _with_amplitude(spec, name, _on_a_grid(share / brought))
 
 
 def _checked(engine: str, spec: ModelSpec, share: float) -> str:
@@ -123,6 +124,15 @@ def _checked(engine: str, spec: ModelSpec, share: float) -> str:
             f"Got both media_share and a prior of {name!r}; expected one of them."
         )
     return name
+
+
+def _on_a_grid(size: float) -> float:
+    """The nearest of 24 sizes a decade, at most 5% away.
+
+    Models with equal priors share what is compiled for them, and next month's data, or another
+    client's, ask for nearly the same size.
+    """
+    return float(f"{10 ** (round(24 * math.log10(size)) / 24):.3g}")
 
 
 def _with_amplitude(spec: ModelSpec, name: str, mean: float) -> ModelSpec:
