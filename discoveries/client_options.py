@@ -44,6 +44,12 @@ def client_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--organic", nargs="*", help="channels that were not bought")
     parser.add_argument("--target-is-no-money", action="store_true", help="orders, visits, …")
     parser.add_argument("--lag-max", type=int, default=4)
+    parser.add_argument(
+        "--media-share",
+        type=float,
+        default=0.5,
+        help="share of the target expected of all media, before the data; 0 for default priors",
+    )
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--tune", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=63)
@@ -64,7 +70,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
 
 
 def model_of(options: argparse.Namespace, **more: Any) -> PymcModel:
-    """The model of the user guide, of the client named."""
+    """The model of the user guide, of the client named, with a prior of all media together."""
     return PymcModel(
         client_data=pd.read_csv(options.data),
         target_name=options.target,
@@ -79,6 +85,7 @@ def model_of(options: argparse.Namespace, **more: Any) -> PymcModel:
         random_seed=options.seed,
         cost_per_unit=dict.fromkeys(options.organic),
         target_is_money=not options.target_is_no_money,
+        media_share=options.media_share or None,
         **more,
     )
 

@@ -93,11 +93,10 @@ class DecisionMethods(ABC):
         Notes
         -----
         What is expected is as good as the posterior. Where data cannot tell how soon a channel
-        saturates, default priors say late: marginal returns of small channels, and with them the
-        uplift, then come out too high, by a factor of two where the truth is known
-        (``benchmark/RESULTS.md``). Priors on ``saturation_alpha`` that say what one channel can
-        bring at most, and experiments, help more than further draws; ``check_data()`` says what the
-        priors expect, and proposes others.
+        saturates, default priors of many channels say late: marginal returns of small channels, and
+        with them the uplift, then come out too high, by a factor of two where the truth is known
+        (``benchmark/RESULTS.md``). A model with ``media_share`` promises about what it keeps there;
+        experiments help more than further draws. ``check_data()`` says what the priors expect.
         """
         question = BudgetQuestion(
             total, horizon, bounds, objective, risk, target_roi, constraints, hold, plan, ci_prob
