@@ -19,6 +19,8 @@ from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.client_file import ClientFile
 from pymc_toolkit.command_line.client_models import build_model, key_of, settings_of, subject_of
 from pymc_toolkit.command_line.kept import copy_kept, keep, note_of
+from pymc_toolkit.command_line.outcome import plain
+from pymc_toolkit.command_line.tables import ModelTable
 from pymc_toolkit.exceptions import DataError, SavedModelError, SpecificationError, ToolkitError
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.model_data import ModelData
@@ -26,8 +28,8 @@ from pymc_toolkit.pymc_model import PymcModel
 
 logger = logging.getLogger(__name__)
 
-# How far a column may outgrow the scale that a refresh keeps, either way. Default priors are about
-# as wide; beyond it they mean something else than they did, and mostly the unit is another.
+# How far a column may outgrow the scale that a refresh keeps, either way. Beyond it default priors
+# hold for unlikely what is usual; mostly the unit has changed.
 _OUTGROWN = 3.0
 
 
@@ -101,11 +103,11 @@ class Standing:
         self._fitted: Fitted | None = None
         self._anew: str | None = None
         latest = _Known.read(self._path)
-        self._is_over = latest is not None and latest.ends_before(self.model)
-        if latest is not None and not self._is_over:
+        self._has_ended = latest is not None and latest.ends_before(self.model)
+        if latest is not None and not self._has_ended:
             self._take(latest)
         if self._kept is None:
-            self._carry_on(latest if self._is_over else _Known.read(self._previous))
+            self._carry_on(latest if self._has_ended else _Known.read(self._previous))
 
     def fitted(self) -> Fitted:
         """The model with its fit, which is made here unless it is there.
@@ -123,7 +125,7 @@ class Standing:
                 self._fitted = Fitted(self._kept.model, True)
             else:
                 model = self._sampled()
-                if self._is_over:
+                if self._has_ended:
                     copy_kept(self._path, self._previous)
                 self._save(model)
                 self._fitted = Fitted(model, False, self._anew)
@@ -186,7 +188,7 @@ class Standing:
         lost = known.data.dates.difference(self.model.config.model_data.dates)
         if len(lost):
             raise DataError(
-                f"Got data without {len(lost)} periods that it was made of, the first of them "
+                f"Got data without {len(lost)} periods that the fit before had, the first of them "
                 f"{lost[0].date()}."
             )
         known.adopt(self.model)
@@ -239,10 +241,13 @@ class _Known:
 
 def _check_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuse a model that is another than it was."""
+    # What was no option then was done as its default does it.
+    before = {**plain(ModelTable().model_dump()), **before}
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if changed:
         raise SpecificationError(
-            f"Got other settings: {', '.join(_change(name, before, now) for name in changed)}."
+            "Got other settings than those of the fit before: "
+            f"{', '.join(_change(name, before, now) for name in changed)}."
         )
 
 
@@ -263,8 +268,8 @@ def _check_scales(kept: ModelData, fresh: ModelData) -> None:
         grown = (apart | moved) & ~fresh.empty(role)
         if bool(grown.any()):
             raise DataError(
-                f"Got data whose scale is another than it was: {_first(role, grown)}. Either the "
-                f"unit changed, or what is usual did by more than {_OUTGROWN:g} times."
+                f"Got data on another scale than the fit before, by more than {_OUTGROWN:g} times: "
+                f"{_first(role, grown)}."
             )
 
 

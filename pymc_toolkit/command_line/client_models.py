@@ -105,6 +105,7 @@ def settings_of(client: ClientFile) -> dict[str, Any]:
         {
             "channels": roles.channels,
             "controls": roles.controls,
+            "geo_column": roles.geo_column,
             **options.model_dump(),
             "priors": options.priors.model_dump(exclude_unset=True),
             "experiments": {
