@@ -7,17 +7,19 @@ import json
 import logging
 import shutil
 import warnings
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import panel_engine
 import pytest
 from client_examples import SHOP, files_of, write_client
 from fits import FakeSampler
 
-from pymc_toolkit import PymcModel
+from pymc_toolkit import PymcModel, engines
 from pymc_toolkit.cli import main
 from pymc_toolkit.client_file import read_client_file
 from pymc_toolkit.command_line.client_fits import Standing
@@ -411,6 +413,53 @@ class TestOtherData:
         answer = shop.run(FIRST)
         assert answer["results"]["refresh"] is None
         assert np.allclose(roi(answer), roi(shop.first))
+
+
+class TestRegions:
+    TEXT = """\
+[client]
+name = "Shop & Co"
+data = "data/shop.csv"
+target = "sales"
+date_column = "week"
+channels = ["tv", "search"]
+controls = ["price"]
+geo_column = "region"
+
+[model]
+engine = "deep"
+"""
+
+    @pytest.fixture
+    def panel(self, shop, sampler, monkeypatch) -> Shop:
+        """A client with regions, whose engine is a small one that goes by the deep one's name."""
+        panel_engine.install(monkeypatch)
+        small = engines._ENGINES[panel_engine.NAME]
+        monkeypatch.setitem(engines._ENGINES, "deep", small)
+        shop.set(self.TEXT)
+        shop.run(self.weeks(FIRST))
+        return shop
+
+    def weeks(self, count: int, regions: Sequence[str] = ("north", "south")) -> pd.DataFrame:
+        table = panel_engine.panel_table(SECOND, regions=regions)
+        return table[table["week"].isin(table["week"].unique()[:count])]
+
+    def test_carry_on_on_scales_of_their_own(self, panel):
+        first = PymcModel.load(panel.saved)
+        refresh = panel.run(self.weeks(SECOND))["results"]["refresh"]
+        assert (refresh["periods_added"], refresh["periods_restated"]) == (4, 0)
+        scales = [m.config.model_data.scale("target") for m in (first, PymcModel.load(panel.saved))]
+        assert scales[0].equals(scales[1])
+
+    def test_that_are_new_are_fitted_anew(self, panel, caplog):
+        panel.standing(self.weeks(SECOND, ("north", "south", "west")))
+        assert "Got region 'west'" in caplog.text
+
+    def test_in_another_unit_are_named(self, panel, caplog):
+        table = self.weeks(SECOND)
+        table.loc[table["region"] == "south", "tv"] *= 1000
+        panel.standing(table)
+        assert "media 'south' 'tv'" in caplog.text
 
 
 class TestWhatGoesWrong:
