@@ -16,7 +16,7 @@ from pathlib import Path
 from pymc_toolkit.version import __version__
 
 _COMMANDS = {
-    "fit": "fit the model, save it, and ask whether it can be believed",
+    "fit": "fit or refresh the model, save it, and ask whether it can be believed",
     "fleet": "run the file's fleets, save them, and write their reports",
     "report": "write the client's report",
     "optimize": "divide the budget of the next periods",

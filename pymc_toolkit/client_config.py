@@ -254,7 +254,8 @@ class ClientConfig:
         Raises
         ------
         DataError, ColumnError
-            As for a new client; also for columns that the client's table does not have.
+            As for a new client; also for columns that the client's table does not have, and for
+            regions that are new where scales are kept.
         """
         self._check_is_table(new_data)
         validation.check_new_columns(new_data.columns, self.used_columns, self.known_columns)
@@ -263,6 +264,10 @@ class ClientConfig:
         keys = self.key_columns
         joined = pd.concat([self.table, table[self.used_columns]], ignore_index=True)
         joined = joined.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
+        if self.geo_column and not rescale:
+            # A region that is new has no scale to keep.
+            regions = self.model_data.dataset[GEO].values
+            validation.check_regions(joined, self.date_column, self.geo_column, regions)
         client = copy.copy(self)
         client.table, client.model_data = client._read(joined)
         if rescale:

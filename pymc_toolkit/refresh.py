@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -30,6 +32,30 @@ class RefreshRecord:
     periods_added: int
     periods_restated: int
     roi: pd.DataFrame
+
+    def at_costs(
+        self, before: Mapping[str, float | None], now: Mapping[str, float | None]
+    ) -> RefreshRecord:
+        """The same refresh with the money counted anew.
+
+        Parameters
+        ----------
+        before, now : Mapping of str to float or None
+            Cost of one unit, by channels that are not money, as this record has it and as it
+            should; None for a channel that was not bought.
+
+        Returns
+        -------
+        RefreshRecord
+            Without returns of a channel that was not bought then, or is not now.
+        """
+
+        def price(costs: Mapping[str, float | None], channel: str) -> float:
+            cost = costs.get(channel, 1.0)
+            return np.nan if cost is None else cost
+
+        ratio = [price(before, name) / price(now, name) for name in self.roi.index]
+        return replace(self, roi=self.roi.mul(ratio, axis=0))
 
     @classmethod
     def of(

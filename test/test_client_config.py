@@ -452,6 +452,13 @@ class TestRegions:
         with pytest.raises(DataError, match="no row for region 'south' on 2024-07-29"):
             config.refreshed(weeks(N, N + 1, region="north"))
 
+    def test_a_new_region_has_no_scale_that_could_be_kept(self):
+        config = client(regions(), geo_column="region")
+        more = regions(0, N + 1, names=("north", "south", "west"))
+        with pytest.raises(DataError, match="region 'west' in 'region'.*'north', 'south'"):
+            config.refreshed(more)
+        assert config.refreshed(more, rescale=True).model_data.dataset.sizes["geo"] == 3
+
 
 class TestStorage:
     @pytest.mark.parametrize("panel", [False, True])

@@ -668,15 +668,20 @@ class TestJson:
 
 class TestProcess:
     def test_the_whole_of_it_on_a_small_client(self, tmp_path, tmp_path_factory):
-        """A real process, a real sampler, another folder, and a client that is refused."""
+        """A real process, a real sampler, another folder, and a client that is refused.
+
+        And the month after, in a process of its own.
+        """
         elsewhere = tmp_path_factory.mktemp("elsewhere")
         shop = write_client(tmp_path)
         wrong = write_client(tmp_path, SHOP.replace("lag_max", "lagmax"), "wrong.toml")
+        data = tmp_path / "data" / "shop.csv"
+        table = pd.read_csv(data)
+        table.head(56).to_csv(data, index=False)
         command = [sys.executable, "-m", "pymc_toolkit", "fit", "--json", str(shop), str(wrong)]
-        environment = {"PYTHONPATH": str(ROOT)}
-        result = subprocess.run(
-            command, capture_output=True, text=True, cwd=elsewhere, env=_with(environment)
-        )
+        how = {"capture_output": True, "text": True, "cwd": elsewhere}
+        how |= {"env": _with({"PYTHONPATH": str(ROOT)})}
+        result = subprocess.run(command, **how)
         assert result.returncode == 1, result.stderr
         good, refused = (json.loads(line) for line in result.stdout.splitlines())
         assert good["status"] in ("review", "fail")
@@ -687,6 +692,13 @@ class TestProcess:
         assert not files_of(elsewhere)
         loaded = PymcModel.load(tmp_path / "output" / "shop-co.nc")
         assert float(loaded.roi()["roi"].iloc[0]) == good["results"]["roi"][0]["roi"]
+        table.to_csv(data, index=False)
+        result = subprocess.run(command[:-1], **how)
+        later = json.loads(result.stdout)["results"]
+        assert "refreshing the fit" in result.stderr
+        assert (later["reused"], later["refresh"]["periods_added"]) == (False, 4)
+        assert later["refresh"]["roi"][0]["roi_before"] == good["results"]["roi"][0]["roi"]
+        assert later["refresh"]["roi"][0]["roi_after"] == later["roi"][0]["roi"]
 
 
 def _with(more: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pymc_toolkit.client_file import ClientFile
-from pymc_toolkit.command_line.client_models import fitted_model, key_of, subject_of
+from pymc_toolkit.command_line.client_fits import Standing
+from pymc_toolkit.command_line.client_models import key_of, subject_of
 from pymc_toolkit.command_line.data_files import named_table, read_table
 from pymc_toolkit.command_line.kept import file_digest, is_kept, keep
 from pymc_toolkit.command_line.task_tables import FleetTable, ForecastTable, ProductionTable
@@ -79,21 +80,19 @@ def chosen_fleets(client: ClientFile, names: tuple[str, ...]) -> dict[str, Fleet
     return {name: known[name] for name in names or known}
 
 
-def run_fleet(
-    client: ClientFile, model: PymcModel, name: str, table: FleetTable, running: Running
-) -> Run:
+def run_fleet(standing: Standing, name: str, table: FleetTable, running: Running) -> Run:
     """Run a fleet and save it, or take the one on disk if it would be the same.
 
     Parameters
     ----------
-    client : ClientFile
-    model : PymcModel
-        Fitted here if the fleet starts from a fit.
+    standing : Standing
+        Its model is fitted here if the fleet starts from a fit.
     name : str
         Part of the names of its files.
     table : FleetTable
     running : Running
     """
+    client, model = standing.client, standing.model
     changes = table.sampling.model_dump(exclude_none=True)
     path = client.output(f".fleet-{name}.nc")
     key = _key(client, model, table, changes)
@@ -101,7 +100,7 @@ def run_fleet(
         logger.info("%s: took the fleet %s from %s.", client.name, name, path)
         return Run(name, _CLASSES[table.kind].load(path), path, reused=True)
     if isinstance(table, ForecastTable) or table.options().get("source") == "posterior":
-        model, _ = fitted_model(client, model, running.progressbar)
+        model = standing.fitted().model
     logger.info("%s: running the fleet %s.", client.name, name)
     fleet = getattr(model, f"{table.kind}_fleet")(
         **_options(client, table),

@@ -1,14 +1,14 @@
-"""A client's model from its file, and its fit: the one on disk, or a fresh one."""
+"""A client's model from its file, and what decides its fit."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from pymc_toolkit.client_file import ClientFile
 from pymc_toolkit.command_line.data_files import read_table
-from pymc_toolkit.command_line.kept import is_kept, keep
+from pymc_toolkit.command_line.outcome import plain
 from pymc_toolkit.command_line.tables import ChannelDagTable, ExperimentTable
 from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.components.uplift_tests import UpliftTest
@@ -16,8 +16,6 @@ from pymc_toolkit.exceptions import ClientFileError
 from pymc_toolkit.fleets.job import Subject, fit_key
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.uplift_windows import read_uplift_tests
-
-logger = logging.getLogger(__name__)
 
 # Arguments of the model that go by another name in a file.
 _CLIENT_ARGUMENTS = {
@@ -52,10 +50,7 @@ def build_model(client: ClientFile) -> PymcModel:
     arguments = model_arguments(client)
     table = read_table(client, client.tables.client.data, "[client] data")
     model = PymcModel(table, **arguments)
-    by_kind: dict[str, list[UpliftTest]] = {}
-    for number, experiment in enumerate(client.tables.experiments, start=1):
-        by_kind.setdefault(experiment.kind, []).extend(_tests(client, experiment, number))
-    for kind, tests in by_kind.items():
+    for kind, tests in _experiments(client).items():
         model.add_uplift_tests(tests, kind=kind)
     return model
 
@@ -91,6 +86,36 @@ def model_arguments(client: ClientFile) -> dict[str, Any]:
     }
 
 
+def settings_of(client: ClientFile) -> dict[str, Any]:
+    """What a client's file says of the model: all that a refresh leaves as it was.
+
+    Data, costs, names and sampling are no part of it.
+
+    Parameters
+    ----------
+    client : ClientFile
+
+    Returns
+    -------
+    dict
+        Plain values, by the keys of the file.
+    """
+    roles, options = client.tables.client, client.tables.model
+    return plain(
+        {
+            "channels": roles.channels,
+            "controls": roles.controls,
+            "geo_column": roles.geo_column,
+            **options.model_dump(),
+            "priors": options.priors.model_dump(exclude_unset=True),
+            "experiments": {
+                kind: [asdict(test) for test in tests]
+                for kind, tests in _experiments(client).items()
+            },
+        }
+    )
+
+
 def subject_of(client: ClientFile, model: PymcModel, **changes: Any) -> Subject:
     """What decides a fit or a fleet: the model, and how its file says that it is sampled.
 
@@ -114,38 +139,12 @@ def key_of(subject: Subject) -> str:
     return fit_key(subject.engine, subject.spec, subject.sampling, subject.data)
 
 
-def fitted_model(client: ClientFile, model: PymcModel, progressbar: bool) -> tuple[PymcModel, bool]:
-    """The model with its fit: that on disk if nothing that decides it has changed, or a fresh one.
-
-    Parameters
-    ----------
-    client : ClientFile
-    model : PymcModel
-        Not fitted.
-    progressbar : bool
-
-    Returns
-    -------
-    PymcModel
-        Its file is ``client.output(".nc")``.
-    bool
-        Whether the fit was there.
-    """
-    path, key = client.output(".nc"), key_of(subject_of(client, model))
-    if not is_kept(path, key):
-        logger.info("%s: fitting the model.", client.name)
-        model.fit(**client.tables.sampling.model_dump(), progressbar=progressbar)
-        model.save(path)
-        keep(path, key)
-        return model, False
-    logger.info("%s: took the fit from %s.", client.name, path)
-    known = PymcModel.load(path)
-    if known.config.to_dict() != model.config.to_dict():
-        # Costs and names decide no fit, and may be others since.
-        known.config = model.config
-        known.save(path)
-        keep(path, key)
-    return known, True
+def _experiments(client: ClientFile) -> dict[str, list[UpliftTest]]:
+    """The file's tests, by the way in which the model is told of them."""
+    by_kind: dict[str, list[UpliftTest]] = {}
+    for number, experiment in enumerate(client.tables.experiments, start=1):
+        by_kind.setdefault(experiment.kind, []).extend(_tests(client, experiment, number))
+    return by_kind
 
 
 def _tests(client: ClientFile, experiment: ExperimentTable, number: int) -> Iterable[UpliftTest]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 logger = logging.getLogger(__name__)
 
 _ENDING = ".key"
 
 
-def keep(path: Path, key: str) -> None:
+def keep(path: Path, key: str, **facts: Any) -> None:
     """Note what made a result.
 
     Parameters
@@ -25,9 +28,37 @@ def keep(path: Path, key: str) -> None:
         The result, which has been written.
     key : str
         Digest of all that decides it.
+    **facts
+        Whatever else should be known of it, as plain values.
     """
-    note = {"key": key, "sha256": file_digest(path)}
-    _note_of(path).write_text(f"{json.dumps(note)}\n", encoding="utf-8")
+    note = {"key": key, "sha256": file_digest(path), **facts}
+    _beside(path).write_text(f"{json.dumps(note)}\n", encoding="utf-8")
+
+
+def note_of(path: Path) -> dict[str, Any] | None:
+    """What was noted of a result, if it is there and whole.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict or None
+        ``key``, and the facts that :func:`keep` was given.
+    """
+    if not path.is_file():
+        return None
+    try:
+        note: dict[str, Any] = json.loads(_beside(path).read_text(encoding="utf-8"))
+        digest, _ = note["sha256"], note["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        logger.info("%s has no note of what made it: it is not used.", path)
+        return None
+    if digest != file_digest(path):
+        logger.warning("%s is not as it was written: it is not used.", path)
+        return None
+    return note
 
 
 def is_kept(path: Path, key: str) -> bool:
@@ -42,22 +73,29 @@ def is_kept(path: Path, key: str) -> bool:
     -------
     bool
     """
-    if not path.is_file():
-        return False
-    try:
-        note = json.loads(_note_of(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        logger.info("%s has no note of what made it: it is not used.", path)
-        return False
-    if note.get("key") != key:
+    note = note_of(path)
+    if note is not None and note["key"] != key:
         logger.info(
             "%s is of other data, settings or versions than those of now: it is not used.", path
         )
-        return False
-    if note.get("sha256") != file_digest(path):
-        logger.warning("%s is not as it was written: it is not used.", path)
-        return False
-    return True
+    return note is not None and note["key"] == key
+
+
+def copy_kept(path: Path, to: Path) -> None:
+    """Copy a result and the note beside it; what was there is replaced, whole or not at all.
+
+    Parameters
+    ----------
+    path, to : Path
+    """
+    # The note last: until it is there, nothing takes the copy for a result.
+    for source, target in ((path, to), (_beside(path), _beside(to))):
+        draft = target.with_name(f".{uuid4().hex}.part")
+        try:
+            shutil.copyfile(source, draft)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:
@@ -75,5 +113,5 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _note_of(path: Path) -> Path:
+def _beside(path: Path) -> Path:
     return path.with_name(path.name + _ENDING)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pymc_toolkit.client_file import ClientFile
+from pymc_toolkit.command_line.client_fits import Standing
 from pymc_toolkit.command_line.client_fleets import (
     Run,
     chosen_fleets,
@@ -17,7 +18,6 @@ from pymc_toolkit.command_line.client_fleets import (
     known_holdout,
     run_fleet,
 )
-from pymc_toolkit.command_line.client_models import build_model, fitted_model
 from pymc_toolkit.command_line.data_files import named_table, read_table
 from pymc_toolkit.command_line.outcome import Outcome
 from pymc_toolkit.decisions.advice import advise
@@ -77,14 +77,15 @@ def fit(client: ClientFile, task: Task) -> Outcome:
     client : ClientFile
     task : Task
     """
-    model, reused = fitted_model(client, build_model(client), task.progressbar)
+    fitted = Standing(client, task.progressbar).fitted()
+    model = fitted.model
     health = model.health(known_holdout(client, model), client.tables.health.thresholds)
     roi = model.roi()
     return Outcome(
         verdicts={MODEL: health.verdict},
         files={MODEL: client.output(".nc")},
         results={
-            "reused": reused,
+            **fitted.figures,
             "convergence": _convergence_figures(model.convergence),
             "roi": roi,
             **_health_figures(health),
@@ -94,7 +95,7 @@ def fit(client: ClientFile, task: Task) -> Outcome:
             "What is known of each channel": health.evidence,
             **_checks_shown({MODEL: health.verdict}),
         },
-        notes=health.remedies,
+        notes=[*fitted.notes, *health.remedies],
     )
 
 
@@ -107,9 +108,8 @@ def fleet(client: ClientFile, task: Task) -> Outcome:
     task : Task
     """
     tables = chosen_fleets(client, task.fleets)
-    model = build_model(client)
-    running = task.running(client)
-    runs = [run_fleet(client, model, name, table, running) for name, table in tables.items()]
+    standing, running = Standing(client, task.progressbar), task.running(client)
+    runs = [run_fleet(standing, name, table, running) for name, table in tables.items()]
     files: dict[str, Path] = {}
     for run in runs:
         report = run.fleet.generate_report(client.output(f".fleet-{run.name}.html"))
@@ -135,9 +135,11 @@ def report(client: ClientFile, task: Task) -> Outcome:
 
     # What cannot be used is refused before hours of sampling.
     brand, budget, _ = _brand(client), _budget(client), checked_target(client.report)
-    model, reused = fitted_model(client, build_model(client), task.progressbar)
+    standing = Standing(client, task.progressbar)
+    fitted = standing.fitted()
+    model = fitted.model
     name, table = holdout_table(client)
-    holdout = run_fleet(client, model, name, table, task.running(client))
+    holdout = run_fleet(standing, name, table, task.running(client))
     if not isinstance(holdout.fleet, ProductionFleet):
         raise TypeError(f"{holdout.file} holds no production fleet.")
     limits, asked = client.tables.health.thresholds, client.tables.optimize
@@ -156,9 +158,9 @@ def report(client: ClientFile, task: Task) -> Outcome:
     return Outcome(
         verdicts={MODEL: health.verdict},
         files={MODEL: client.output(".nc"), name: holdout.file, REPORT: page},
-        results={"reused": reused, **_health_figures(health)},
+        results={**fitted.figures, **_health_figures(health)},
         shown=_checks_shown({MODEL: health.verdict}),
-        notes=[*([_BLOCKED] if health.blocked else []), *health.remedies],
+        notes=[*fitted.notes, *([_BLOCKED] if health.blocked else []), *health.remedies],
     )
 
 
@@ -171,15 +173,16 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
     task : Task
     """
     budget = _budget(client)
-    model, reused = fitted_model(client, build_model(client), task.progressbar)
+    fitted = Standing(client, task.progressbar).fitted()
+    model = fitted.model
     health = model.health(known_holdout(client, model), client.tables.health.thresholds)
     files = {MODEL: client.output(".nc")}
-    results: dict[str, Any] = {"reused": reused, **_health_figures(health)}
+    results: dict[str, Any] = {**fitted.figures, **_health_figures(health)}
     figures = dict.fromkeys(("summary", "table", "moves", "advice", "flighting"))
     verdicts = {MODEL: health.verdict}
     written = {what: client.output(f".{what}.csv") for what in (ALLOCATION, FLIGHTING)}
     if health.blocked:
-        notes = [_BLOCKED, *health.remedies]
+        notes = [*fitted.notes, _BLOCKED, *health.remedies]
         # A budget of an earlier run would be taken for this one's.
         for path in written.values():
             path.unlink(missing_ok=True)
@@ -200,7 +203,7 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
         "What to do": advice,
         "Largest moves": allocation.moves(),
     }
-    notes = [_uplift_sentence(allocation), *health.remedies]
+    notes = [*fitted.notes, _uplift_sentence(allocation), *health.remedies]
     return Outcome(verdicts, {**files, **written}, {**results, **figures}, shown, notes)
 
 
