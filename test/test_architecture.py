@@ -63,6 +63,7 @@ LAYERS = [
     ["pymc_toolkit.components"],
     [
         "pymc_toolkit.names",
+        "pymc_toolkit.labels",
         "pymc_toolkit.exceptions",
         "pymc_toolkit.metrics",
         "pymc_toolkit.verdicts",

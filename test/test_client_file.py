@@ -407,6 +407,11 @@ class TestMistakes:
                 "[optimize]\nbounds = { tv = [1], radio = [0, 2] }",
                 ", [optimize.bounds] tv: Got [1]; expected 2 or more values. Correct it.",
             ),
+            (
+                "[labels]\ntvv = 'TV'",
+                ", [labels]: Got a label for 'tvv'; expected channels, controls or the target: ",
+            ),
+            ("[labels]\ntv = ''", ', [labels] tv: Got ""; expected text of 1 or more characters.'),
             ("[report]\nbrand = 3", ", [report] brand: Got 3; expected a table. Correct it."),
         ],
     )

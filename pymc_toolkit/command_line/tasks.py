@@ -151,6 +151,7 @@ def report(client: ClientFile, task: Task) -> Outcome:
         allocation=model.optimize_budget(**budget) if more and not health.blocked else None,
         **{name: budget[name] for name in sorted(_ASKED_BY_REPORT)},
         thresholds=limits,
+        labels=client.tables.labels,
         progressbar=task.progressbar,
     )
     return Outcome(

@@ -221,7 +221,7 @@ def tell_tiers(
     for name, moved in shift.items():
         channel = str(name)
         if channel in agreeing:
-            tier, reason = TESTED, f"An experiment measured it: {agreeing[channel]}."
+            tier, reason = TESTED, f"An experiment measured it: {agreeing[channel]!r}."
         elif channel in doubts:
             tier, reason = PRIOR_DRIVEN, doubts[channel]
         elif not moved >= least:
@@ -239,7 +239,7 @@ def tell_tiers(
                 "assumed); no experiment confirms it."
             )
         if channel in against:
-            reason += f" An experiment contradicts the model: {against[channel]}."
+            reason += f" An experiment contradicts the model: {against[channel]!r}."
         rows[channel] = {"tier": tier, "shift": float(moved), "reason": reason}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(CHANNEL)
 

@@ -5,7 +5,7 @@ All intervals are equal-tailed and of probability ``ci_prob``. Money is in the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -137,6 +137,8 @@ class ClientReport:
         None for a model that was never refreshed.
     experiments : pandas.DataFrame or None
         As of :class:`pymc_toolkit.reports.contract.ModelReport`.
+    columns : Mapping of str to str
+        Columns of the client's table by the labels that this report has in place of their names.
     """
 
     client: str
@@ -162,4 +164,5 @@ class ClientReport:
     priors: pd.DataFrame
     provenance: Provenance
     refresh: Refresh | None = None
-    experiments: pd.DataFrame | None = field(default=None)
+    experiments: pd.DataFrame | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
