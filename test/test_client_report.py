@@ -277,6 +277,40 @@ class TestPageOne:
         first = "".join(map(str, page.front.actions[0]))
         assert first == f"€10.8K more for {advice.table['current'].idxmax()}"
 
+    def test_other_money_is_compared_with_a_plan_of_as_much(self) -> None:
+        """Whoever reads "plan" takes it for the one that they made."""
+        advice = example_client_report().recommendation
+        assert advice is not None
+        other = dataclasses.replace(advice, planned=0.5 * advice.total)
+        page = client_page(example_client_report(recommendation=other))
+        (total,) = re.findall(r"of the (\S+) asked about", page.headline)
+        assert page.headline.endswith(f"more than the plan scaled to {total}.")
+        assert "planned for" not in page.headline
+        note = "".join(map(str, page.front.actions_note))
+        assert note.endswith("unless it was asked to stay.")
+        assert f"that plan scaled to {total}" in note
+        (table,) = [
+            block
+            for section in page.shown
+            for block in section.blocks
+            if getattr(block, "caption", "").startswith("Money for the next")
+        ]
+        assert table.columns[1] == f"Plan, scaled to {total}"  # type: ignore[union-attr]
+        (drawing,) = [drawing for drawing in page.drawings if drawing.key == "budget"]
+        assert f"scaled to {total}" in drawing.note
+        assert [key.label for key in drawing.legend][1] == f"the plan scaled to {total}"
+        text = render(page)
+        assert re.findall(r".{30}(?:beats|beyond|Keep) the plan(?! scaled).{20}", text) == []
+
+    def test_a_scaled_plan_that_stays(self) -> None:
+        report = small_client_report()
+        advice = report.recommendation
+        assert advice is not None
+        other = dataclasses.replace(advice, planned=2 * advice.total)
+        page = client_page(dataclasses.replace(report, recommendation=other))
+        assert page.front.tiles[-1].heading == "Keep the plan's proportions"
+        assert "clearly better than the plan scaled to $74" in page.headline
+
     def test_nothing_is_recommended_by_a_model_that_failed(self) -> None:
         report = blocked_client_report()
         page = client_page(report)

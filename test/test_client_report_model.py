@@ -58,6 +58,7 @@ def allocation_of(changes: dict[str, float], sure: dict[str, float], hold: Seque
     return Allocation(
         table=table,
         total=300.0,
+        total_planned=300.0,
         horizon=4,
         uplift=Interval(5.0, 1.0, 9.0),
         probability_positive=0.97,
@@ -319,6 +320,8 @@ class TestFromAModel:
         assert advice is not None
         assert advice.table.at[first, "recommended"] == pytest.approx(share * plan[first])
         assert advice.table.at[second, "current"] == pytest.approx(share * plan[second])
+        assert advice.planned == pytest.approx(plan.sum())
+        assert advice.scaled
 
     def test_nothing_bought(
         self,

@@ -197,7 +197,7 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
         "flighting": allocation.flighting,
     }
     shown = {
-        "Budget over the horizon": allocation.table[_SHARES],
+        f"Budget over the horizon (current: {allocation.compared_with})": allocation.table[_SHARES],
         "What to do": advice,
         "Largest moves": allocation.moves(),
     }
@@ -233,11 +233,11 @@ def _brand(client: ClientFile) -> Brand:
 
 
 def _uplift_sentence(allocation: Allocation) -> str:
-    uplift = allocation.uplift
+    uplift, chance = allocation.uplift, allocation.probability_positive
     return (
-        f"The recommended budget is expected to bring {uplift.mean:,.0f} more than the current one "
-        f"({allocation.ci_prob:.0%} interval {uplift.low:,.0f} to {uplift.high:,.0f}), and brings "
-        f"more with a probability of {allocation.probability_positive:.0%}."
+        f"The recommended budget is expected to bring {uplift.mean:,.0f} more than "
+        f"{allocation.compared_with} ({allocation.ci_prob:.0%} interval {uplift.low:,.0f} to "
+        f"{uplift.high:,.0f}), and brings more with a probability of {chance:.0%}."
     )
 
 

@@ -19,6 +19,9 @@ from pymc_toolkit.verdicts import Verdict
 TESTED, IDENTIFIED, PRIOR_DRIVEN = TIERS = ("tested", "identified", "prior-driven")
 INCREASE, KEEP, TEST, REDUCE = VERBS = ("increase", "keep", "test", "reduce")
 
+# Totals that differ by less than this share are one.
+_SAME = 0.001
+
 
 class Estimate(NamedTuple):
     """A mean and its interval."""
@@ -38,6 +41,9 @@ class Recommendation:
         Number of periods.
     total : float
         Money over all of them.
+    planned : float
+        Money of the plan as it was given; where ``total`` is another, ``current`` is that plan
+        brought to it.
     uplift : Estimate
         What the recommended budget brings beyond the plan, carry-over included, in units of the
         target.
@@ -55,11 +61,18 @@ class Recommendation:
 
     horizon: int
     total: float
+    planned: float
     uplift: Estimate
     probability: float
     table: pd.DataFrame
     moves: pd.DataFrame
     flighting: pd.DataFrame
+
+    @property
+    def scaled(self) -> bool:
+        """Whether it is compared with the plan brought to another total than its own."""
+        compared = float(self.table["current"].sum())
+        return abs(compared - self.planned) > _SAME * max(compared, self.planned)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def headline(book: Book) -> Sentence:
         return book.say(texts.headline_untested, share=share)
     uplift = book.uplift(advice)
     if same_total(advice):
-        return book.say(texts.headline_move, **known, moved=book.moved(advice), uplift=uplift)
+        moves = texts.headline_move_scaled if advice.scaled else texts.headline_move
+        return book.say(moves, **known, moved=book.moved(advice), uplift=uplift)
     planned = book.planned_total(advice)
     return book.say(texts.headline_budget, **known, planned=planned, uplift=uplift)
 

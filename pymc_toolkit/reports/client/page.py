@@ -17,7 +17,7 @@ from pymc_toolkit.reports.client.book import Book
 from pymc_toolkit.reports.client.brand import Brand
 from pymc_toolkit.reports.client.contract import ClientReport, Recommendation
 from pymc_toolkit.reports.client.recommend import MOVES
-from pymc_toolkit.reports.client.sentences import Figure, Name, Sentence, plain
+from pymc_toolkit.reports.client.sentences import Figure, Name, Sentence, join, plain
 from pymc_toolkit.reports.client.texts import ENGLISH, Texts
 from pymc_toolkit.reports.page import Block, Note, Page, Section
 
@@ -173,7 +173,10 @@ def _tiles(book: Book) -> list[Tile]:
         why = texts.tile_nothing_blocked if report.blocked else texts.tile_nothing_asked
         return [*tiles, Tile(texts.tile_nothing, None, book.say(why))]
     if not findings.changes(advice):
-        return [*tiles, Tile(texts.tile_stay, None, book.say(texts.tile_stay_note))]
+        return [
+            *tiles,
+            Tile(plain(book.say(texts.tile_stay)), None, book.say(texts.tile_stay_note)),
+        ]
     recommended = findings.likely(advice) and findings.carried(book, advice)
     budget = texts.recommended_budget if recommended else texts.asked_budget
     return [
@@ -233,10 +236,12 @@ def _actions(book: Book) -> tuple[Sentence, list[Sentence], Sentence]:
     if advice is None:
         return (), [], book.say(texts.moves_missing)
     heading = book.say(texts.moves_heading, horizon=book.horizon(advice))
-    if not (findings.changes(advice) and findings.likely(advice)):
-        return heading, [], book.say(texts.moves_none, section=texts.section_doubts[0])
-    more = book.say(texts.moves_more, section=texts.section_budget[0])
-    return heading, _moves(book, advice), more
+    if findings.changes(advice) and findings.likely(advice):
+        moves = _moves(book, advice)
+        more = book.say(texts.moves_more, section=texts.section_budget[0])
+    else:
+        moves, more = [], book.say(texts.moves_none, section=texts.section_doubts[0])
+    return heading, moves, join(list(filter(None, (more, book.about_the_plan(advice)))), " ")
 
 
 def _moves(book: Book, advice: Recommendation) -> list[Sentence]:

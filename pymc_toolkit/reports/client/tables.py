@@ -247,9 +247,11 @@ def budget(book: Book, advice: Recommendation) -> ClientTable:
                 _reason(book, name, table.loc[name]),
             ]
         )
+    heading = texts.column_current_scaled if advice.scaled else texts.column_current
+    current = book.say(heading, total=book.compared_total(advice))
     columns = (
         texts.column_channel,
-        texts.column_current,
+        plain(current),
         texts.column_recommended,
         texts.column_change,
         texts.column_limits,

@@ -65,6 +65,10 @@ class Texts:
     tiers: Mapping[str, str] = field(default_factory=_tiers)
     statuses: Mapping[str, str] = field(default_factory=_statuses)
     unknown: str = "\N{EN DASH}"
+    plan: str = "the plan"
+    plan_scaled: str = "the plan scaled to {total}"
+    keep: str = "Keep the plan"
+    keep_scaled: str = "Keep the plan's proportions"
     list_comma: str = ", "
 
     title: str = "What media earned, and what to do next"
@@ -79,17 +83,21 @@ class Texts:
         "Media brought {share} of {target}; moving {moved} of the {total} planned for the next "
         "{horizon} should bring {uplift} more."
     )
+    headline_move_scaled: str = (
+        "Media brought {share} of {target}; moving {moved} of the {total} asked about for the next "
+        "{horizon} should bring {uplift} more than {plan}."
+    )
     headline_budget: str = (
         "Media brought {share} of {target}; {total} for the next {horizon}, instead of the "
         "{planned} planned, should change it by {uplift}."
     )
     headline_stay: str = (
         "Media brought {share} of {target}; no other division of the {total} for the next "
-        "{horizon} is clearly better than the plan."
+        "{horizon} is clearly better than {plan}."
     )
     headline_unlikely: str = (
-        "Media brought {share} of {target}; the budget asked about is not clearly better than the "
-        "plan for the next {horizon}."
+        "Media brought {share} of {target}; the budget asked about is not clearly better than "
+        "{plan} for the next {horizon}."
     )
     headline_untested: str = (
         "Media brought {share} of {target}; the budget asked about rests, at least in part, on "
@@ -106,12 +114,12 @@ class Texts:
     tile_roi_money_note: str = "of {target} for every {one} spent"
     tile_roi_note: str = "{target} for every {one} spent"
     tile_uplift: str = "Gain expected"
-    tile_uplift_note: str = "{target} from the {budget}, beyond the plan"
+    tile_uplift_note: str = "{target} from the {budget}, beyond {plan}"
     tile_chance: str = "Chance of a gain"
-    tile_chance_note: str = "that the {budget} beats the plan"
+    tile_chance_note: str = "that the {budget} beats {plan}"
     recommended_budget: str = "recommended budget"
     asked_budget: str = "budget asked about"
-    tile_stay: str = "Keep the plan"
+    tile_stay: str = "{keep}"
     tile_stay_note: str = "No other budget is likely enough to bring more."
     tile_nothing: str = "No recommendation"
     tile_nothing_blocked: str = "Its figures would rest on a model that did not pass."
@@ -162,7 +170,7 @@ class Texts:
         "These are the largest. The whole plan, by channel and {period}, is under {section}."
     )
     moves_none: str = (
-        "Keep the plan. Nothing that was allowed for is likely enough to bring more; what would "
+        "{keep}. Nothing that was allowed for is likely enough to bring more; what would "
         "change that is under {section}."
     )
     moves_missing: str = "No budget was compared with the plan."
@@ -192,6 +200,11 @@ class Texts:
     column_spend_share: str = "Share of spend"
     table_budget: str = "Money for the next {horizon}, by channel"
     column_current: str = "Plan"
+    column_current_scaled: str = "Plan, scaled to {total}"
+    scaled_note: str = (
+        "The plan spends {planned}. What it is compared with here is that plan scaled to {total}: "
+        "each channel in proportion, unless it was asked to stay."
+    )
     column_recommended: str = "Recommended"
     column_change: str = "Change"
     column_rests: str = "Because"

@@ -107,7 +107,7 @@ class FigureTexts:
     carry_axis: str = "{periods} until half of the effect has come"
 
     budget_title_move: str = "{moved} of {total} would change places"
-    budget_title_stay: str = "The plan is as good as anything that was allowed for"
+    budget_title_stay: str = "Nothing that was allowed for is clearly better than {plan}"
     budget_alt: str = "Planned and recommended money by channel: {rows}."
     budget_note: str = (
         "The grey line shows between which amounts the budget was looked for. Money is over the "
@@ -115,7 +115,7 @@ class FigureTexts:
     )
     budget_axis: str = "Money over the next {horizon}"
     budget_limits: str = "looked at between"
-    budget_current: str = "plan"
+    budget_current: str = "{plan}"
     budget_recommended: str = "recommended"
     budget_row: str = "{current} \N{RIGHTWARDS ARROW} {recommended}"
 
