@@ -311,6 +311,25 @@ class TestPageOne:
         assert page.front.tiles[-1].heading == "Keep the plan's proportions"
         assert "clearly better than the plan scaled to $74" in page.headline
 
+    @pytest.mark.parametrize(
+        ("changes", "headline", "tile", "note"),
+        [
+            ({"tier": "prior-driven"}, "enough to divide a budget.", "An experiment", "Doubts."),
+            ({"spend": np.nan}, "of online revenue.", "No channel is bought", ""),
+            ({}, "of online revenue.", "No budget was compared", ""),
+        ],
+    )
+    def test_why_nothing_is_recommended(
+        self, changes: dict[str, object], headline: str, tile: str, note: str
+    ) -> None:
+        channels = example_client_report().channels.assign(verb="", reason="", **changes)
+        page = client_page(example_client_report(channels=channels, recommendation=None))
+        assert page.headline.endswith(headline)
+        assert page.front.tiles[-1].heading == "No recommendation"
+        assert tile in "".join(map(str, page.front.tiles[-1].note))
+        assert "".join(map(str, page.front.actions_note)).endswith(note)
+        assert bool(page.front.actions_note) == bool(note)
+
     def test_nothing_is_recommended_by_a_model_that_failed(self) -> None:
         report = blocked_client_report()
         page = client_page(report)

@@ -323,6 +323,18 @@ class TestFromAModel:
         assert advice.planned == pytest.approx(plan.sum())
         assert advice.scaled
 
+    def test_money_to_divide_and_only_assumptions(
+        self,
+        model: PymcModel,
+        written: list[ClientReport],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        healthy(model, monkeypatch, "prior-driven")
+        path = model.client_report(tmp_path / "client.html", total=1e5, progressbar=False)
+        assert written[0].recommendation is None
+        assert "Every channel&#39;s return is mostly assumed" in path.read_text(encoding="utf-8")
+
     def test_nothing_bought(
         self,
         model: PymcModel,

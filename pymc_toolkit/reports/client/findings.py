@@ -11,6 +11,7 @@ from pymc_toolkit.reports.client.contract import (
     PRIOR_DRIVEN,
     REDUCE,
     TESTED,
+    ClientReport,
     Recommendation,
 )
 from pymc_toolkit.reports.client.money_figures import bought
@@ -42,7 +43,8 @@ def headline(book: Book) -> Sentence:
         return book.say(texts.headline_blocked)
     share, advice = book.media_share(), report.recommendation
     if advice is None:
-        return book.say(texts.headline_none, share=share)
+        nothing = texts.headline_unknown if all_assumed(report) else texts.headline_none
+        return book.say(nothing, share=share)
     known = {"share": share, "total": book.total(advice), "horizon": book.horizon(advice)}
     if not changes(advice):
         return book.say(texts.headline_stay, **known)
@@ -56,6 +58,17 @@ def headline(book: Book) -> Sentence:
         return book.say(moves, **known, moved=book.moved(advice), uplift=uplift)
     planned = book.planned_total(advice)
     return book.say(texts.headline_budget, **known, planned=planned, uplift=uplift)
+
+
+def all_assumed(report: ClientReport) -> bool:
+    """Whether money is spent on channels, and the data say enough of none of them.
+
+    Parameters
+    ----------
+    report : ClientReport
+    """
+    tiers = report.channels.loc[report.channels["spend"].notna(), "tier"]
+    return len(tiers) > 0 and bool((tiers == PRIOR_DRIVEN).all())
 
 
 def changes(advice: Recommendation) -> bool:

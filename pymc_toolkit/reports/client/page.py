@@ -170,8 +170,7 @@ def _tiles(book: Book) -> list[Tile]:
         tiles.append(Tile(texts.tile_roi, roi, book.say(note)))
     advice = report.recommendation
     if advice is None:
-        why = texts.tile_nothing_blocked if report.blocked else texts.tile_nothing_asked
-        return [*tiles, Tile(texts.tile_nothing, None, book.say(why))]
+        return [*tiles, Tile(texts.tile_nothing, None, book.say(_why_nothing(book)))]
     if not findings.changes(advice):
         return [
             *tiles,
@@ -188,6 +187,16 @@ def _tiles(book: Book) -> list[Tile]:
             texts.tile_chance, book.chance(advice), book.say(texts.tile_chance_note, budget=budget)
         ),
     ]
+
+
+def _why_nothing(book: Book) -> str:
+    """Why no budget is recommended."""
+    report, texts = book.report, book.texts
+    if report.blocked:
+        return texts.tile_nothing_blocked
+    if report.channels["spend"].isna().all():
+        return texts.tile_nothing_bought
+    return texts.tile_nothing_known if findings.all_assumed(report) else texts.tile_nothing_asked
 
 
 def _channels(book: Book) -> tuple[tables.ClientTable, list[Sentence]]:
@@ -234,7 +243,8 @@ def _actions(book: Book) -> tuple[Sentence, list[Sentence], Sentence]:
         return book.say(texts.remedies_heading), remedies or [(texts.remedies_none,)], ()
     advice = report.recommendation
     if advice is None:
-        return (), [], book.say(texts.moves_missing)
+        settle = book.say(texts.moves_missing, section=texts.section_doubts[0])
+        return (), [], settle if findings.all_assumed(report) else ()
     heading = book.say(texts.moves_heading, horizon=book.horizon(advice))
     if findings.changes(advice) and findings.likely(advice):
         moves = _moves(book, advice)

@@ -104,6 +104,10 @@ class Texts:
         "channels of which the evidence does not say enough."
     )
     headline_none: str = "Media brought {share} of {target}."
+    headline_unknown: str = (
+        "Media brought {share} of {target}; which channels brought it, the data do not say well "
+        "enough to divide a budget."
+    )
     headline_blocked: str = (
         "No recommendation yet: the model did not pass checks that advice on money needs."
     )
@@ -123,6 +127,11 @@ class Texts:
     tile_stay_note: str = "No other budget is likely enough to bring more."
     tile_nothing: str = "No recommendation"
     tile_nothing_blocked: str = "Its figures would rest on a model that did not pass."
+    tile_nothing_bought: str = "No channel is bought with money: there is no budget to divide."
+    tile_nothing_known: str = (
+        "Every channel's return is mostly assumed. An experiment should come before a budget is "
+        "divided by it."
+    )
     tile_nothing_asked: str = "No budget was compared with the plan."
     diagnosis_only: str = "for diagnosis only"
 
@@ -173,7 +182,7 @@ class Texts:
         "{keep}. Nothing that was allowed for is likely enough to bring more; what would "
         "change that is under {section}."
     )
-    moves_missing: str = "No budget was compared with the plan."
+    moves_missing: str = "What would make a recommendation possible is under {section}."
     remedies_heading: str = "What to do before any budget is moved"
     remedies_none: str = "Ask the people who made the model what the failed checks mean."
 
