@@ -34,7 +34,7 @@ from pymc_toolkit.reports.client.texts_figures import FigureTexts
 from pymc_toolkit.reports.client.written import Writer
 from pymc_toolkit.reports.formats import MISSING
 from pymc_toolkit.reports.render import render
-from pymc_toolkit.verdicts import Status
+from pymc_toolkit.verdicts import Status, Verdict
 
 _LARGEST = 6_000_000
 _PNG = base64.b64decode(
@@ -189,7 +189,7 @@ class TestPageOne:
         facts = {key.split(":")[0] for key in found.page_one if found.kinds[key] == "fact"}
         assert facts <= {
             *("window", "first-day", "last-day", "spend", "count", "periods"),
-            *("total", "moved", "move"),
+            *("total", "horizon", "moved", "move"),
         }
 
     def test_says_what_to_do(self) -> None:
@@ -369,6 +369,35 @@ class TestPageOne:
         ).front
         assert (front.trust, front.trust_word) == ("pass", "Yes")
         assert "".join(map(str, front.trust_reasons[0])).startswith("All 4 checks")
+
+
+class TestOneOfSomething:
+    """Nothing that is one of its kind is spoken of as several."""
+
+    def test_one_check_one_period_and_one_channel(self) -> None:
+        report, refresh = small_client_report(), example_client_report().refresh
+        advice = report.recommendation
+        assert advice is not None
+        assert refresh is not None
+        (one,) = report.verdict.checks
+        alone = dataclasses.replace(
+            report,
+            recommendation=dataclasses.replace(advice, horizon=1),
+            refresh=dataclasses.replace(refresh, periods_added=1, periods_restated=1),
+            fit=report.fit.assign(holdout=report.fit.index == report.fit.index[-1]),
+            priors=report.priors.iloc[:1],
+        )
+        words = re.sub(r"<(script|style).*?</\1>", "", render(client_page(alone)), flags=re.S)
+        words = " ".join(re.sub(r"<[^>]+>", "", words).split())
+        assert re.findall(r".{20}(?<![\d.,])\b1 [a-z]+s\b.{20}", words) == []
+        assert "0 of 1 check of the data and the model passed" in words
+        assert "for the next week" in words
+        assert "added 1 week and" in words
+        assert "of 1 parameter" in words
+        verdict = Verdict([dataclasses.replace(one, status=Status.PASS)])
+        front = client_page(dataclasses.replace(report, verdict=verdict)).front
+        assert "".join(map(str, front.trust_reasons[0])).startswith("The one check")
+        assert verdict.sentence == "The one check passed."
 
 
 class TestPage:

@@ -21,6 +21,7 @@ from pymc_toolkit.health.thresholds import Thresholds, unless_passed
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
+from pymc_toolkit.plurals import count
 from pymc_toolkit.verdicts import Check, Status
 
 _PRIOR_DRAWS = 500
@@ -176,7 +177,7 @@ def judge_shift(shift: pd.Series, least: float, limits: Thresholds) -> Check:
         status,
         "The data changed what was believed of every channel."
         if not silent
-        else f"Of {len(silent)} of {len(shift)} channels the data said next to nothing "
+        else f"Of {len(silent)} of {count(len(shift), 'channel')} the data said next to nothing "
         f"({named(silent)}): what the model says of them is what was assumed.",
         float(shift.min()),
         least,

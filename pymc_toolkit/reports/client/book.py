@@ -66,14 +66,20 @@ class Book:
         """Write how many there are of something."""
         return Figure(f"count:{key}", "fact", self.writer.number(number, 6))
 
+    def counted(self, number: int, nouns: tuple[str, str], key: str) -> Figure:
+        """Write how many there are of something that is named, such as "13 weeks"."""
+        noun = nouns[0] if number == 1 else nouns[1]
+        return Figure(key, "fact", f"{self.writer.number(number, 6)} {noun}")
+
     def count_periods(self, number: int) -> Figure:
-        """Write a number of periods, such as "13 weeks"."""
-        noun = self.period if number == 1 else self.periods
-        return Figure(f"periods:{number}", "fact", f"{self.writer.number(number, 6)} {noun}")
+        """Write a number of periods."""
+        return self.counted(number, self._period_names, f"periods:{number}")
 
     def horizon(self, advice: Recommendation) -> Figure:
-        """The periods that money is planned for."""
-        return self.count_periods(advice.horizon)
+        """The periods that money is planned for: the next "13 weeks", or the next "month"."""
+        if advice.horizon == 1:
+            return Figure("horizon", "fact", self.period)
+        return self.counted(advice.horizon, self._period_names, "horizon")
 
     def total(self, advice: Recommendation) -> Figure:
         """All of the money planned for."""

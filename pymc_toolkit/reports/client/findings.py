@@ -154,13 +154,10 @@ def trust(book: Book) -> tuple[Trust, str, list[Sentence]]:
     report, texts = book.report, book.texts
     checks = report.verdict.checks
     troubles = [check for check in checks if check.status is not Status.PASS]
-    total = book.count(len(checks), "checks")
+    total = book.counted(len(checks), texts.checks, "count:checks")
     passed = book.count(len(checks) - len(troubles), "passed")
-    reasons = [
-        book.say(texts.trust_some, passed=passed, total=total)
-        if troubles
-        else book.say(texts.trust_all, total=total)
-    ]
+    passed_all = texts.trust_one if len(checks) == 1 else texts.trust_all
+    reasons = [book.say(texts.trust_some if troubles else passed_all, passed=passed, total=total)]
     for status, template in ((Status.FAIL, texts.trust_failed), (Status.REVIEW, texts.trust_look)):
         names = [check.name for check in troubles if check.status is status]
         if names:

@@ -229,8 +229,9 @@ def _channels(book: Book) -> tuple[tables.ClientTable, list[Sentence]]:
     words = frozenset({4 + money, 5 + money})
     note = []
     if len(shown) < len(names):
-        counts = (book.count(len(shown), "shown"), book.count(len(names), "channels"))
-        note.append(book.say(texts.channels_more, shown=counts[0], all=counts[1]))
+        more = book.counted(len(names), texts.channels, "count:all-channels")
+        shown_of_them = book.count(len(shown), "shown")
+        note.append(book.say(texts.channels_more, shown=shown_of_them, all=more))
     headings = [plain(book.say(column)) for column in columns]
     return tables.ClientTable(texts.channels_heading, headings, rows, words), note
 

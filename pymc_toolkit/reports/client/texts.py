@@ -61,6 +61,9 @@ class Texts:
     figures: FigureTexts = field(default_factory=FigureTexts)
     to: str = "to"
     periods: Mapping[str, tuple[str, str]] = field(default_factory=_periods)
+    checks: tuple[str, str] = ("check", "checks")
+    channels: tuple[str, str] = ("channel", "channels")
+    parameters: tuple[str, str] = ("parameter", "parameters")
     verbs: Mapping[str, str] = field(default_factory=_verbs)
     tiers: Mapping[str, str] = field(default_factory=_tiers)
     statuses: Mapping[str, str] = field(default_factory=_statuses)
@@ -139,8 +142,9 @@ class Texts:
     trust_yes: str = "Yes"
     trust_care: str = "With care"
     trust_no: str = "Not yet"
-    trust_all: str = "All {total} checks of the data and the model passed."
-    trust_some: str = "{passed} of {total} checks of the data and the model passed."
+    trust_one: str = "The one check of the data and the model passed."
+    trust_all: str = "All {total} of the data and the model passed."
+    trust_some: str = "{passed} of {total} of the data and the model passed."
     trust_look: str = "To look at: {names}."
     trust_failed: str = "Failed: {names}."
     trust_evidence: str = (
@@ -149,7 +153,7 @@ class Texts:
     )
 
     channels_heading: str = "What each channel returned"
-    channels_more: str = "{shown} largest of {all} channels; all of them are in the tables below."
+    channels_more: str = "{shown} largest of {all}; all of them are in the tables below."
     column_channel: str = "Channel"
     column_spend: str = "Spend"
     column_roi: str = "Return per {one}"
@@ -251,9 +255,9 @@ class Texts:
     refresh_within: str = "within what was thought possible"
     refresh_outside: str = "outside what was thought possible"
     refresh_note: str = (
-        "The last refresh added {added} and took the data to {last}; {restated} earlier ones were "
-        "restated. Whatever moved, moved because of those: the scales of the model and what it "
-        "assumes stayed as they were."
+        "The last refresh added {added} and took the data to {last}; of the earlier ones it "
+        "restated {restated}. Whatever moved, moved because of those: the scales of the model "
+        "and what it assumes stayed as they were."
     )
     download: str = "Download this table as CSV"
     download_flighting: str = "Download the recommended money by {period} as CSV"

@@ -123,7 +123,7 @@ class FigureTexts:
     fit_title_none: str = "What happened, and what the model says of it"
     fit_alt: str = (
         "{target} per {period}: dots for what happened, a line and a band for what the model "
-        "expected; the last {held} were held out."
+        "expected, with the last {held} held out."
     )
     fit_note: str = (
         "The model learned without the shaded {periods} and then had to predict them from spend "
@@ -149,10 +149,9 @@ class FigureTexts:
     refresh_after: str = "now"
 
     priors_title: str = (
-        "The data narrowed {narrowed} of {all} parameters to less than half of what was assumed "
-        "possible"
+        "The data narrowed {narrowed} of {all} to less than half of what was assumed possible"
     )
-    priors_alt: str = "Intervals assumed before and learned from the data, of {all} parameters."
+    priors_alt: str = "Intervals assumed before and learned from the data, of {all}."
     priors_note: str = (
         "Medians and {ci} intervals, on the scaled data. Where both are alike, the data said "
         "little."
