@@ -65,6 +65,7 @@ LAYERS = [
         "pymc_toolkit.names",
         "pymc_toolkit.labels",
         "pymc_toolkit.plurals",
+        "pymc_toolkit.whole_files",
         "pymc_toolkit.exceptions",
         "pymc_toolkit.metrics",
         "pymc_toolkit.verdicts",

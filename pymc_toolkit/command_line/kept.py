@@ -11,6 +11,8 @@ import json
 import logging
 from pathlib import Path
 
+from pymc_toolkit.whole_files import whole_file
+
 logger = logging.getLogger(__name__)
 
 _ENDING = ".key"
@@ -27,7 +29,8 @@ def keep(path: Path, key: str) -> None:
         Digest of all that decides it.
     """
     note = {"key": key, "sha256": file_digest(path)}
-    _note_of(path).write_text(f"{json.dumps(note)}\n", encoding="utf-8")
+    with whole_file(_note_of(path)) as draft:
+        draft.write_text(f"{json.dumps(note)}\n", encoding="utf-8")
 
 
 def is_kept(path: Path, key: str) -> bool:

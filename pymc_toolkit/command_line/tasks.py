@@ -28,6 +28,7 @@ from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.fleets.runner import Running
 from pymc_toolkit.health.result import Health
 from pymc_toolkit.verdicts import Verdict
+from pymc_toolkit.whole_files import whole_file
 
 if TYPE_CHECKING:
     from pymc_toolkit.reports.client.brand import Brand
@@ -187,8 +188,9 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
         return Outcome(verdicts, files, {**results, **figures}, _checks_shown(verdicts), notes)
     allocation = model.optimize_budget(**budget)
     advice = advise(allocation, health.evidence)
-    allocation.table.to_csv(written[ALLOCATION])
-    allocation.flighting.to_csv(written[FLIGHTING])
+    for what, table in ((ALLOCATION, allocation.table), (FLIGHTING, allocation.flighting)):
+        with whole_file(written[what]) as draft:
+            table.to_csv(draft)
     figures = {
         "summary": allocation.summary(),
         "table": allocation.table,
