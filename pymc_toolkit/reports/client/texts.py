@@ -215,8 +215,8 @@ class Texts:
     column_current: str = "Plan"
     column_current_scaled: str = "Plan, scaled to {total}"
     scaled_note: str = (
-        "The plan spends {planned}. What it is compared with here is that plan scaled to {total}: "
-        "each channel in proportion, unless it was asked to stay."
+        "The plan as it was given spends {planned}. Everything here is compared with that plan "
+        "scaled to {total}: each channel in proportion, unless it was asked to stay."
     )
     column_recommended: str = "Recommended"
     column_change: str = "Change"
