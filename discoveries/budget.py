@@ -59,8 +59,11 @@ def show(model: PymcModel, allocation: Allocation) -> None:
     console = Console()
     health = model.health()
     advice = model.budget_advice(allocation, health.evidence)
-    budget = Table(title=f"Budget of {allocation.horizon} periods, returns with 90% intervals")
-    for heading in ("channel", "now", "then", "change", "marginal return", "advice"):
+    budget = Table(
+        title=f"Budget of {allocation.horizon} periods beside {allocation.compared_with}, "
+        "returns with 90% intervals"
+    )
+    for heading in ("channel", "plan", "then", "change", "marginal return", "advice"):
         budget.add_column(heading, justify="left" if heading == "channel" else "right")
     for name, row in allocation.table.iterrows():
         budget.add_row(
@@ -103,10 +106,11 @@ def scenarios(model: PymcModel, allocation: Allocation) -> Table:
 def sentence(allocation: Allocation) -> str:
     """What the recommended budget is expected to bring, in one sentence."""
     mean, low, high = allocation.uplift
+    chance = allocation.probability_positive
     return (
         f"With {allocation.total:,.0f} over {allocation.horizon} periods, the recommended budget "
-        f"is expected to bring {mean:,.0f} more than the current one ({low:,.0f} to {high:,.0f}), "
-        f"and brings more with a probability of {allocation.probability_positive:.0%}."
+        f"is expected to bring {mean:,.0f} more than {allocation.compared_with} "
+        f"({low:,.0f} to {high:,.0f}), and brings more with a probability of {chance:.0%}."
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +17,15 @@ from pydantic import ValidationError
 from pymc_toolkit.command_line.complaints import complaints
 from pymc_toolkit.command_line.task_tables import ClientTables
 from pymc_toolkit.exceptions import ClientFileError
+
+# Bytes of a file's name before its ending; file systems take 255 with it.
+_LONGEST = 100
+# Windows gives these to devices, whatever ending they have.
+_RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")
+# Letters and marks that nobody sees, beside those of their own category.
+_UNSEEN = frozenset(
+    map(chr, [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, *range(0xFE00, 0xFE10)])
+) | frozenset(map(chr, [*range(0x180B, 0x1810), *range(0xE0100, 0xE01F0)]))
 
 
 @dataclass(frozen=True)
@@ -143,17 +154,48 @@ def json_schema() -> dict[str, Any]:
 
 
 def slug(name: str) -> str:
-    """A name in characters that every file system takes.
+    """A name in letters and digits of its own script, as every file system takes it.
 
     Parameters
     ----------
     name : str
 
+    Returns
+    -------
+    str
+        In small letters, words joined by hyphens. A name that is too long is cut, and one without
+        letters or digits replaced; both end in a digest, so that they stay apart.
+
     Examples
     --------
-    >>> slug("Müller & Co")
-    'muller-co'
+    >>> slug("Müller & Co"), slug("東京 / 大阪"), slug("con")
+    ('müller-co', '東京-大阪', 'client-con')
     """
-    # Letters without their accents, where they have some.
-    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    return re.sub(r"[^A-Za-z0-9]+", "-", bare).strip("-").lower() or "client"
+    kept = "".join(_kept(_folded(name)))
+    words = "-".join(filter(None, kept.split("-")))
+    found = unicodedata.normalize("NFC", words)
+    if not found or len(found.encode()) > _LONGEST:
+        digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+        start = found.encode()[: _LONGEST - len(digest) - 1].decode(errors="ignore")
+        return f"{start.strip('-') or 'client'}-{digest}"
+    return f"client-{found}" if _RESERVED.fullmatch(found) else found
+
+
+def _folded(name: str) -> str:
+    """A name as it is compared by who ignores case and the width or style of letters."""
+    for _ in range(2):
+        # Capitals of some letters are made of several, which have small ones of their own.
+        name = unicodedata.normalize("NFKD", name.casefold())
+    return name
+
+
+def _kept(name: str) -> Iterator[str]:
+    """Letters and digits with their marks, and a hyphen for all else that can be seen."""
+    before = ""
+    for char in name:
+        kind = unicodedata.category(char)
+        if kind == "Cf" or char in _UNSEEN:
+            continue
+        letter = kind[0] in "LN" or (kind[0] == "M" and before not in ("", "-"))
+        before = char if letter else "-"
+        yield before

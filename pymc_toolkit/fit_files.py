@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import xarray as xr
 
@@ -20,6 +19,7 @@ from pymc_toolkit.exceptions import SavedModelError
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
 from pymc_toolkit.version import __version__
+from pymc_toolkit.whole_files import whole_file
 
 # Of the resolution that client tables are read with.
 _DATES = xr.coders.CFDatetimeCoder(time_unit="us")
@@ -46,16 +46,10 @@ def write_file(tree: xr.DataTree, header: Mapping[str, Any], path: str | Path, k
     Path
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tree = tree.copy()
     tree.attrs[_attribute(kind)] = json.dumps({"version": __version__, **header})
-    # Written beside the target and moved into place: a crash leaves the old file whole.
-    draft = path.with_name(f".{uuid4().hex}.part")
-    try:
+    with whole_file(path) as draft:
         tree.to_netcdf(draft, engine="h5netcdf")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 

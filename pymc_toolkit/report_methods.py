@@ -17,6 +17,7 @@ from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.health.result import Health
 from pymc_toolkit.health.thresholds import Thresholds
+from pymc_toolkit.labels import check_labels
 from pymc_toolkit.refresh import RefreshRecord
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class ReportMethods:
         bounds: Bounds = 0.3,
         test_size: int = 4,
         thresholds: Thresholds | Mapping[str, float] | None = None,
+        labels: Mapping[str, str] | None = None,
         texts: Texts | None = None,
         progressbar: bool = True,
     ) -> Path:
@@ -100,6 +102,9 @@ class ReportMethods:
             Periods to hold out, where no holdout is given.
         thresholds : Thresholds or Mapping of str to float, optional
             As for :meth:`PymcModel.health`.
+        labels : Mapping of str to str, optional
+            What readers are shown in place of names of channels, controls and the target, such as
+            ``{"google_search_spend": "Google Search"}``; the others keep their names.
         texts : Texts, optional
             Words of another language; English by default.
         progressbar : bool
@@ -113,17 +118,21 @@ class ReportMethods:
         NotFittedError
             Before ``fit``.
         SpecificationError
-            If the path is a folder or no HTML file, the holdout is of another client, or no budget
-            keeps to the limits.
+            If the path is a folder or no HTML file, a label is of no column or of two, the holdout
+            is of another client, or no budget keeps to the limits.
         """
         from pymc_toolkit.reports.client.assemble import Findings, client_report
         from pymc_toolkit.reports.client.brand import Brand
         from pymc_toolkit.reports.client.page import client_page
         from pymc_toolkit.reports.client.recommend import asked, carried
+        from pymc_toolkit.reports.client.relabel import labelled
         from pymc_toolkit.reports.client.texts import ENGLISH
         from pymc_toolkit.reports.render import checked_target, write
 
         checked_target(output_html)
+        labels = labels or {}
+        roles = self.config
+        check_labels(labels, [roles.target_name, *roles.channel_names, *roles.control_names])
         fit, brand = self._fitted(), brand or Brand()
         if holdout is None:
             holdout = self.production_fleet(test_size, progressbar=progressbar)
@@ -144,4 +153,5 @@ class ReportMethods:
             refreshes=self.refresh_history,
             experiments=self.uplift_summary(progressbar=progressbar) if self.uplift_tests else None,
         )
-        return write(client_page(client_report(found, brand), texts or ENGLISH), output_html)
+        report = labelled(client_report(found, brand), labels)
+        return write(client_page(report, texts or ENGLISH), output_html)

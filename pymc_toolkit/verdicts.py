@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import pandas as pd
 
+from pymc_toolkit.plurals import count
+
 
 class Status(StrEnum):
     """Outcome of a check, worst last."""
@@ -70,11 +72,12 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in one sentence."""
         troubles = [check.name for check in self.checks if check.status is not Status.PASS]
+        checks = count(len(self.checks), "check")
         if not troubles:
-            return f"All {len(self.checks)} checks passed."
+            return f"All {checks} passed." if len(self.checks) != 1 else "The one check passed."
         named = ", ".join(troubles)
         lead = "Do not use these results yet" if self.status is Status.FAIL else "Look first"
-        return f"{lead}: {len(troubles)} of {len(self.checks)} checks did not pass ({named})."
+        return f"{lead}: {len(troubles)} of {checks} did not pass ({named})."
 
     def to_frame(self) -> pd.DataFrame:
         """One row a check."""

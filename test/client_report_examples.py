@@ -154,6 +154,7 @@ def small_client_report(**changes: Any) -> ClientReport:
         advice,
         table=table,
         total=float(table["recommended"].sum()),
+        planned=float(table["current"].sum()),
         moves=advice.moves.iloc[:0],
         probability=0.55,
         uplift=Estimate(11.2, -81.0, 98.7),
@@ -254,6 +255,7 @@ def _recommendation(channels: pd.DataFrame) -> Recommendation:
     return Recommendation(
         horizon=_HORIZON,
         total=float(recommended.sum()),
+        planned=float(current.sum()),
         uplift=Estimate(38_420.0, 7_310.0, 71_900.0),
         probability=0.957,
         table=table,

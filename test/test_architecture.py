@@ -63,6 +63,9 @@ LAYERS = [
     ["pymc_toolkit.components"],
     [
         "pymc_toolkit.names",
+        "pymc_toolkit.labels",
+        "pymc_toolkit.plurals",
+        "pymc_toolkit.whole_files",
         "pymc_toolkit.exceptions",
         "pymc_toolkit.metrics",
         "pymc_toolkit.verdicts",

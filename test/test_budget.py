@@ -383,6 +383,15 @@ class TestSaid:
         assert found.table["beyond_seen"].all()
         assert found.summary()["beyond_seen"] == CONFIG.channel_names
 
+    def test_says_what_it_is_compared_with(self, best: Any) -> None:
+        assert not best.scaled
+        assert best.compared_with == "the plan"
+        planned = LAST_YEAR.sum()
+        other = divided(FIT, CONFIG, total=1.2 * planned)
+        assert other.scaled
+        assert other.total_planned == pytest.approx(planned)
+        assert other.compared_with == f"the plan of {planned:,.0f}, scaled to {1.2 * planned:,.0f}"
+
     def test_summary_is_plain(self, best: Any) -> None:
         summary = best.summary()
         assert summary["kkt_residual"] == best.kkt_residual

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import unicodedata
 from dataclasses import MISSING, fields
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 from client_examples import SHOP, minimal, write_client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -305,11 +306,46 @@ class TestWhereThingsAre:
         assert read_client_file(path).name == "Shop & Co"
 
     @given(st.text())
+    @example("İSTANBUL")
+    @example("\u0301a\u0301\u0345 \u1fb3")
+    @example("\ufeffcon")
+    @example("\ud800x")
+    @example("字" * 200)
     def test_names_of_files_are_names_of_files(self, name):
         found = slug(name)
         assert found
-        assert set(found) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+        assert len(found.encode()) <= 100
+        assert unicodedata.is_normalized("NFC", found)
+        assert {unicodedata.category(c)[0] for c in found} <= set("LMNP")
+        assert not set(found) & set('/\\:*?"<>|. ')
+        assert found.strip("-") == found
+        assert found not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
+        # Nor does it matter whether a file system knows capitals from small letters.
         assert slug(found) == found
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("Shop & Co", "shop-co"),
+            ("Zürich", "zürich"),
+            ("Zu\u0308rich", "zürich"),
+            ("Компания № 1", "компания-no-1"),
+            ("東京ストア", "東京ストア"),
+            ("कंपनी", "कंपनी"),
+            ("../.hidden", "hidden"),
+            ("CON", "client-con"),
+            ("lpt1", "client-lpt1"),
+            ("\uff33hop \uff11", "shop-1"),
+        ],
+    )
+    def test_names_keep_their_script(self, name, expected):
+        assert slug(name) == expected
+
+    @pytest.mark.parametrize(
+        ("one", "other"), [("東京", "大阪"), ("🍕", "🍔"), ("字" * 99 + "一", "字" * 99 + "二")]
+    )
+    def test_clients_of_any_script_have_files_of_their_own(self, one, other):
+        assert slug(one) != slug(other)
 
 
 class TestMistakes:
@@ -407,6 +443,11 @@ class TestMistakes:
                 "[optimize]\nbounds = { tv = [1], radio = [0, 2] }",
                 ", [optimize.bounds] tv: Got [1]; expected 2 or more values. Correct it.",
             ),
+            (
+                "[labels]\ntvv = 'TV'",
+                ", [labels]: Got a label for 'tvv'; expected channels, controls or the target: ",
+            ),
+            ("[labels]\ntv = ''", ', [labels] tv: Got ""; expected text of 1 or more characters.'),
             ("[report]\nbrand = 3", ", [report] brand: Got 3; expected a table. Correct it."),
         ],
     )

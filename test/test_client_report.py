@@ -34,7 +34,7 @@ from pymc_toolkit.reports.client.texts_figures import FigureTexts
 from pymc_toolkit.reports.client.written import Writer
 from pymc_toolkit.reports.formats import MISSING
 from pymc_toolkit.reports.render import render
-from pymc_toolkit.verdicts import Status
+from pymc_toolkit.verdicts import Status, Verdict
 
 _LARGEST = 6_000_000
 _PNG = base64.b64decode(
@@ -48,8 +48,12 @@ EXAMPLES = {
 
 
 def plainly(text: str) -> str:
-    """With hyphens for dashes and minus signs, and spaces that may break."""
-    return text.translate(str.maketrans("\N{EN DASH}\N{MINUS SIGN}\xa0\u202f", "--  "))
+    """With hyphens for dashes and minus signs, spaces that may break, and capitals for thousands.
+
+    Of British English versions of Babel have small ones too.
+    """
+    text = text.translate(str.maketrans("\N{EN DASH}\N{MINUS SIGN}\xa0\u202f", "--  "))
+    return re.sub(r"(?<=\d)[km]\b", lambda found: found[0].upper(), text)
 
 
 class Shown(HTMLParser):
@@ -189,7 +193,7 @@ class TestPageOne:
         facts = {key.split(":")[0] for key in found.page_one if found.kinds[key] == "fact"}
         assert facts <= {
             *("window", "first-day", "last-day", "spend", "count", "periods"),
-            *("total", "moved", "move"),
+            *("total", "horizon", "moved", "move"),
         }
 
     def test_says_what_to_do(self) -> None:
@@ -217,7 +221,7 @@ class TestPageOne:
     def test_a_plan_that_stays_has_no_gain(self) -> None:
         """A gain of 0 with a chance of less than 1% would be read as a bad plan."""
         page = client_page(small_client_report())
-        assert "no other division of the $74.1K" in page.headline
+        assert "no other division of the $74.1K" in plainly(page.headline)
         assert page.front.actions == []
         assert [tile.heading for tile in page.front.tiles][2:] == ["Keep the plan"]
         assert page.front.tiles[-1].figure is None
@@ -242,7 +246,7 @@ class TestPageOne:
         given = example_client_report(recommendation=less, channels=channels)
         page = client_page(given)
         assert "evidence does not say enough" in page.headline
-        cuts = ["".join(map(str, action)) for action in page.front.actions]
+        cuts = [plainly("".join(map(str, action))) for action in page.front.actions]
         assert len(cuts) == 2
         assert cuts[0] == f"€14.4K less for {BEST}"
         assert cuts[1].startswith("€2.03K less for snapchat_cost")
@@ -272,10 +276,63 @@ class TestPageOne:
         grown = dataclasses.replace(advice, table=table, total=total, moves=advice.moves.iloc[:0])
         channels = example_client_report().channels.assign(verb="increase")
         page = client_page(example_client_report(recommendation=grown, channels=channels))
-        assert "instead of the €217K planned" in page.headline
+        assert "instead of the €217K planned" in plainly(page.headline)
         assert "moving" not in page.headline
-        first = "".join(map(str, page.front.actions[0]))
+        first = plainly("".join(map(str, page.front.actions[0])))
         assert first == f"€10.8K more for {advice.table['current'].idxmax()}"
+
+    def test_other_money_is_compared_with_a_plan_of_as_much(self) -> None:
+        """Whoever reads "plan" takes it for the one that they made."""
+        advice = example_client_report().recommendation
+        assert advice is not None
+        other = dataclasses.replace(advice, planned=0.5 * advice.total)
+        page = client_page(example_client_report(recommendation=other))
+        (total,) = re.findall(r"of the (\S+) asked about", page.headline)
+        assert page.headline.endswith(f"more than the plan scaled to {total}.")
+        assert "planned for" not in page.headline
+        note = "".join(map(str, page.front.actions_note))
+        assert note.endswith("unless it was asked to stay.")
+        assert f"that plan scaled to {total}" in note
+        (table,) = [
+            block
+            for section in page.shown
+            for block in section.blocks
+            if getattr(block, "caption", "").startswith("Money for the next")
+        ]
+        assert table.columns[1] == f"Plan, scaled to {total}"  # type: ignore[union-attr]
+        (drawing,) = [drawing for drawing in page.drawings if drawing.key == "budget"]
+        assert f"scaled to {total}" in drawing.note
+        assert [key.label for key in drawing.legend][1] == f"the plan scaled to {total}"
+        text = render(page)
+        assert re.findall(r".{30}(?:beats|beyond|Keep) the plan(?! scaled).{20}", text) == []
+
+    def test_a_scaled_plan_that_stays(self) -> None:
+        report = small_client_report()
+        advice = report.recommendation
+        assert advice is not None
+        other = dataclasses.replace(advice, planned=2 * advice.total)
+        page = client_page(dataclasses.replace(report, recommendation=other))
+        assert page.front.tiles[-1].heading == "Keep the plan's proportions"
+        assert "clearly better than the plan scaled to $74" in page.headline
+
+    @pytest.mark.parametrize(
+        ("changes", "headline", "tile", "note"),
+        [
+            ({"tier": "prior-driven"}, "enough to divide a budget.", "An experiment", "Doubts."),
+            ({"spend": np.nan}, "of online revenue.", "No channel is bought", ""),
+            ({}, "of online revenue.", "No budget was compared", ""),
+        ],
+    )
+    def test_why_nothing_is_recommended(
+        self, changes: dict[str, object], headline: str, tile: str, note: str
+    ) -> None:
+        channels = example_client_report().channels.assign(verb="", reason="", **changes)
+        page = client_page(example_client_report(channels=channels, recommendation=None))
+        assert page.headline.endswith(headline)
+        assert page.front.tiles[-1].heading == "No recommendation"
+        assert tile in "".join(map(str, page.front.tiles[-1].note))
+        assert "".join(map(str, page.front.actions_note)).endswith(note)
+        assert bool(page.front.actions_note) == bool(note)
 
     def test_nothing_is_recommended_by_a_model_that_failed(self) -> None:
         report = blocked_client_report()
@@ -316,6 +373,35 @@ class TestPageOne:
         ).front
         assert (front.trust, front.trust_word) == ("pass", "Yes")
         assert "".join(map(str, front.trust_reasons[0])).startswith("All 4 checks")
+
+
+class TestOneOfSomething:
+    """Nothing that is one of its kind is spoken of as several."""
+
+    def test_one_check_one_period_and_one_channel(self) -> None:
+        report, refresh = small_client_report(), example_client_report().refresh
+        advice = report.recommendation
+        assert advice is not None
+        assert refresh is not None
+        (one,) = report.verdict.checks
+        alone = dataclasses.replace(
+            report,
+            recommendation=dataclasses.replace(advice, horizon=1),
+            refresh=dataclasses.replace(refresh, periods_added=1, periods_restated=1),
+            fit=report.fit.assign(holdout=report.fit.index == report.fit.index[-1]),
+            priors=report.priors.iloc[:1],
+        )
+        words = re.sub(r"<(script|style).*?</\1>", "", render(client_page(alone)), flags=re.S)
+        words = " ".join(re.sub(r"<[^>]+>", "", words).split())
+        assert re.findall(r".{20}(?<![\d.,])\b1 [a-z]+s\b.{20}", words) == []
+        assert "0 of 1 check of the data and the model passed" in words
+        assert "for the next week" in words
+        assert "added 1 week and" in words
+        assert "of 1 parameter" in words
+        verdict = Verdict([dataclasses.replace(one, status=Status.PASS)])
+        front = client_page(dataclasses.replace(report, verdict=verdict)).front
+        assert "".join(map(str, front.trust_reasons[0])).startswith("The one check")
+        assert verdict.sentence == "The one check passed."
 
 
 class TestPage:
@@ -603,7 +689,6 @@ class TestWriter:
     @pytest.mark.parametrize(
         ("locale", "currency", "written"),
         [
-            ("de_CH", "CHF", ["1230 CHF", "65\u2019500 CHF", "-65\u2019500 CHF", "1.23 Mio. CHF"]),
             ("de", "EUR", ["1230 €", "65.500 €", "-65.500 €", "1,23 Mio. €"]),
             ("en_US", "USD", ["$1.23K", "$65.5K", "-$65.5K", "$1.23M"]),
             ("ja", "JPY", ["￥1230", "￥6.55万", "-￥6.55万", "￥123万"]),
@@ -615,3 +700,11 @@ class TestWriter:
         writer = Writer(locale, currency)
         found = [plainly(writer.money(money)) for money in (1234, 65_500, -65_500, 1_234_567)]
         assert found == written
+
+    @pytest.mark.parametrize("locale", ["de_CH", "fr_CH", "nl", "en_GB"])
+    def test_short_forms_keep_the_side_of_the_long_ones(self, locale: str) -> None:
+        """Which side it is differs between versions of Babel."""
+        writer = Writer(locale, "CHF")
+        found = [plainly(writer.money(money)) for money in (1234, 65_500, -65_500, 1_234_567)]
+        sides = {(text.lstrip("-").startswith("CHF"), text.endswith("CHF")) for text in found}
+        assert sides in ({(True, False)}, {(False, True)})

@@ -58,6 +58,7 @@ def allocation_of(changes: dict[str, float], sure: dict[str, float], hold: Seque
     return Allocation(
         table=table,
         total=300.0,
+        total_planned=300.0,
         horizon=4,
         uplift=Interval(5.0, 1.0, 9.0),
         probability_positive=0.97,
@@ -319,6 +320,20 @@ class TestFromAModel:
         assert advice is not None
         assert advice.table.at[first, "recommended"] == pytest.approx(share * plan[first])
         assert advice.table.at[second, "current"] == pytest.approx(share * plan[second])
+        assert advice.planned == pytest.approx(plan.sum())
+        assert advice.scaled
+
+    def test_money_to_divide_and_only_assumptions(
+        self,
+        model: PymcModel,
+        written: list[ClientReport],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        healthy(model, monkeypatch, "prior-driven")
+        path = model.client_report(tmp_path / "client.html", total=1e5, progressbar=False)
+        assert written[0].recommendation is None
+        assert "Every channel&#39;s return is mostly assumed" in path.read_text(encoding="utf-8")
 
     def test_nothing_bought(
         self,

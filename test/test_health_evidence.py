@@ -159,6 +159,7 @@ def measured(modelled: float, total: float, sigma: float, channel: str = "tv", *
 def test_experiments_beside_the_model(deviations: float, status: str) -> None:
     check = judge_experiments([measured(100, 100 + 20 * deviations, 20)], LIMITS)
     assert check is not None
+    assert (check.sentence == "The experiment agrees with the model.") == (status == "pass")
     assert check.status == status
     assert check.value == pytest.approx(2 * stats.norm.sf(abs(deviations)), abs=1e-3)
 

@@ -59,6 +59,11 @@ def test_sentences_hold_the_figures() -> None:
     assert "is better" in judge_skill(0.25, 0.3, "ridge on adstocked media").sentence
 
 
+def test_one_is_not_spoken_of_as_several() -> None:
+    assert "1 divergence in" in judge_convergence(chains(divergences=1)).sentence
+    assert judge_coverage(1.0, 1).sentence.startswith("1 of 1 held-out period fell")
+
+
 def member(name: str, convergence: Convergence, key: str = "") -> SimpleNamespace:
     job = SimpleNamespace(key=key or name)
     return SimpleNamespace(name=name, convergence=convergence, job=job)

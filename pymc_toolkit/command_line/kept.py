@@ -12,7 +12,8 @@ import logging
 import shutil
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+
+from pymc_toolkit.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ def keep(path: Path, key: str, **facts: Any) -> None:
         Whatever else should be known of it, as plain values.
     """
     note = {"key": key, "sha256": file_digest(path), **facts}
-    _beside(path).write_text(f"{json.dumps(note)}\n", encoding="utf-8")
+    with whole_file(_beside(path)) as draft:
+        draft.write_text(f"{json.dumps(note)}\n", encoding="utf-8")
 
 
 def note_of(path: Path) -> dict[str, Any] | None:
@@ -90,12 +92,8 @@ def copy_kept(path: Path, to: Path) -> None:
     """
     # The note last: until it is there, nothing takes the copy for a result.
     for source, target in ((path, to), (_beside(path), _beside(to))):
-        draft = target.with_name(f".{uuid4().hex}.part")
-        try:
+        with whole_file(target) as draft:
             shutil.copyfile(source, draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:

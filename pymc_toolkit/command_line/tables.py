@@ -259,12 +259,12 @@ class ExperimentTable(Table):
     def _one_source(self) -> ExperimentTable:
         beside = sorted(self.model_fields_set - {"kind", "file"})
         if self.file is None and self.channel is None:
-            raise _sentence(
+            raise sentence(
                 "Got neither file nor channel; expected a file of tests, or one test with its "
                 "channel."
             )
         if self.file is not None and beside:
-            raise _sentence(
+            raise sentence(
                 f"Got file beside {', '.join(beside)}; expected a file of tests, or one test. Make "
                 "it two tables of [[experiments]]."
             )
@@ -293,5 +293,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _sentence(text: str) -> PydanticCustomError:
+def sentence(text: str) -> PydanticCustomError:
+    """An error whose words are its own.
+
+    Parameters
+    ----------
+    text : str
+    """
     return PydanticCustomError("sentence", "{text}", {"text": text})

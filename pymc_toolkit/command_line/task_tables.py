@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pymc_toolkit.command_line.tables import (
     ClientTable,
@@ -17,7 +17,10 @@ from pymc_toolkit.command_line.tables import (
     SamplingTable,
     Share,
     Table,
+    sentence,
 )
+from pymc_toolkit.exceptions import SpecificationError
+from pymc_toolkit.labels import check_labels
 
 # Part of the names of files.
 FleetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -201,6 +204,8 @@ class ClientTables(Table):
 
     client: ClientTable
     """The data, and the role of each column."""
+    labels: dict[Name, Name] = Field(default_factory=dict)
+    """What the client's report shows in place of names of channels, controls and the target."""
     model: ModelTable = ModelTable()
     """Every option of `PymcModel`."""
     sampling: SamplingTable = SamplingTable()
@@ -231,3 +236,15 @@ class ClientTables(Table):
             for name, table in fleets.items()
         }
         return {**given, "fleets": named}
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_of_columns(cls, labels: dict[str, str], known: ValidationInfo) -> dict[str, str]:
+        roles = known.data.get("client")
+        # A table of the client that is wrong has complaints of its own.
+        if isinstance(roles, ClientTable):
+            try:
+                check_labels(labels, [roles.target, *roles.channels, *roles.controls])
+            except SpecificationError as error:
+                raise sentence(str(error)) from error
+        return labels

@@ -28,6 +28,7 @@ from pymc_toolkit.fleets.production import ProductionFleet
 from pymc_toolkit.fleets.runner import Running
 from pymc_toolkit.health.result import Health
 from pymc_toolkit.verdicts import Verdict
+from pymc_toolkit.whole_files import whole_file
 
 if TYPE_CHECKING:
     from pymc_toolkit.reports.client.brand import Brand
@@ -153,6 +154,7 @@ def report(client: ClientFile, task: Task) -> Outcome:
         allocation=model.optimize_budget(**budget) if more and not health.blocked else None,
         **{name: budget[name] for name in sorted(_ASKED_BY_REPORT)},
         thresholds=limits,
+        labels=client.tables.labels,
         progressbar=task.progressbar,
     )
     return Outcome(
@@ -189,8 +191,9 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
         return Outcome(verdicts, files, {**results, **figures}, _checks_shown(verdicts), notes)
     allocation = model.optimize_budget(**budget)
     advice = advise(allocation, health.evidence)
-    allocation.table.to_csv(written[ALLOCATION])
-    allocation.flighting.to_csv(written[FLIGHTING])
+    for what, table in ((ALLOCATION, allocation.table), (FLIGHTING, allocation.flighting)):
+        with whole_file(written[what]) as draft:
+            table.to_csv(draft)
     figures = {
         "summary": allocation.summary(),
         "table": allocation.table,
@@ -199,7 +202,7 @@ def optimize(client: ClientFile, task: Task) -> Outcome:
         "flighting": allocation.flighting,
     }
     shown = {
-        "Budget over the horizon": allocation.table[_SHARES],
+        f"Budget over the horizon (current: {allocation.compared_with})": allocation.table[_SHARES],
         "What to do": advice,
         "Largest moves": allocation.moves(),
     }
@@ -235,11 +238,11 @@ def _brand(client: ClientFile) -> Brand:
 
 
 def _uplift_sentence(allocation: Allocation) -> str:
-    uplift = allocation.uplift
+    uplift, chance = allocation.uplift, allocation.probability_positive
     return (
-        f"The recommended budget is expected to bring {uplift.mean:,.0f} more than the current one "
-        f"({allocation.ci_prob:.0%} interval {uplift.low:,.0f} to {uplift.high:,.0f}), and brings "
-        f"more with a probability of {allocation.probability_positive:.0%}."
+        f"The recommended budget is expected to bring {uplift.mean:,.0f} more than "
+        f"{allocation.compared_with} ({allocation.ci_prob:.0%} interval {uplift.low:,.0f} to "
+        f"{uplift.high:,.0f}), and brings more with a probability of {chance:.0%}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,6 +54,8 @@ class Allocation:
         more money on the channel would bring, per unit of money, at the recommended budget.
     total : float
         Recommended money over the horizon.
+    total_planned : float
+        Money of the plan as it was given, over the horizon.
     horizon : int
         Number of periods.
     uplift : Interval
@@ -87,6 +90,7 @@ class Allocation:
 
     table: pd.DataFrame
     total: float
+    total_planned: float
     horizon: int
     uplift: Interval
     probability_positive: float
@@ -103,16 +107,31 @@ class Allocation:
     target_is_money: bool
     ci_prob: float
 
+    @property
+    def scaled(self) -> bool:
+        """Whether ``current`` is the plan brought to another total than its own."""
+        current = float(self.table["current"].sum())
+        return not math.isclose(current, self.total_planned, rel_tol=_NEGLIGIBLE)
+
+    @property
+    def compared_with(self) -> str:
+        """What the recommended budget is compared with, in words."""
+        if not self.scaled:
+            return "the plan"
+        return (
+            f"the plan of {self.total_planned:,.0f}, scaled to {self.table['current'].sum():,.0f}"
+        )
+
     def summary(self) -> dict[str, Any]:
         """The result in a few plain values.
 
         Returns
         -------
         dict
-            ``objective, target_roi, horizon, total, total_current, outcome, outcome_current,
-            uplift, uplift_low, uplift_high, uplift_share`` (of the current outcome),
-            ``probability_positive, ci_prob, kkt_residual, at_bound, beyond_seen`` (names of
-            channels).
+            ``objective, target_roi, horizon, total, total_planned, total_current`` (the plan as it
+            was given, and brought to the total), ``outcome, outcome_current, uplift, uplift_low,
+            uplift_high, uplift_share`` (of the current outcome), ``probability_positive, ci_prob,
+            kkt_residual, at_bound, beyond_seen`` (names of channels).
         """
         current = self.outcome_current.mean
         return {
@@ -120,6 +139,7 @@ class Allocation:
             "target_roi": self.target_roi,
             "horizon": self.horizon,
             "total": self.total,
+            "total_planned": self.total_planned,
             "total_current": float(self.table["current"].sum()),
             "outcome": self.outcome.mean,
             "outcome_current": current,

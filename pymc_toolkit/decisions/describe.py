@@ -116,6 +116,7 @@ def described(
     return Allocation(
         table=_table(outlook, limits, current, best, dark, ci_prob),
         total=float(best.money.sum()),
+        total_planned=float(outlook.planned.sum()),
         horizon=ahead.n_periods,
         uplift=Interval.of(uplift, ci_prob),
         probability_positive=float((uplift > 0).mean()),

@@ -14,6 +14,7 @@ from scipy.optimize import LinearConstraint, linprog
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.exceptions import ColumnError, SpecificationError
+from pymc_toolkit.plurals import count
 
 type Bounds = float | Mapping[str, tuple[float, float]]
 
@@ -366,9 +367,9 @@ def _check_feasible(limits: Limits) -> None:
         )
     if limits.corner(np.zeros(len(limits.channels))) is None:
         raise SpecificationError(
-            f"Got {len(limits.low)} constraints that no budget within the bounds and the total "
-            "keeps to; expected limits that can be met together. Widen the bounds, or loosen a "
-            "constraint."
+            f"Got {count(len(limits.low), 'constraint')} that no budget within the bounds and the "
+            "total keeps to; expected limits that can be met together. Widen the bounds, or loosen "
+            "a constraint."
         )
 
 

@@ -9,6 +9,7 @@ from pymc_toolkit.dates import parse_dates, season_length
 from pymc_toolkit.exceptions import DataError
 from pymc_toolkit.model_data import ModelData, to_table
 from pymc_toolkit.names import DATE, GEO
+from pymc_toolkit.plurals import count
 from pymc_toolkit.validation import parse_regions
 
 AS_LAST_YEAR, FLAT = "as last year", "flat"
@@ -64,7 +65,7 @@ def future_table(name: str, plan: Plan, config: ClientConfig, horizon: int) -> p
     data = config.model_data
     if isinstance(plan, str) and not has_plan(plan, data, horizon):
         raise DataError(
-            f"Got scenario 'as last year' for {horizon} periods; expected at most "
+            f"Got scenario 'as last year' for {count(horizon, 'period')}; expected at most "
             f"{season_length(data.frequency)} and as much history. Give a shorter "
             "horizon or another scenario."
         )
@@ -98,12 +99,12 @@ def _check_rows(name: str, plan: pd.DataFrame, data: ModelData, horizon: int) ->
         return
     first = f"{data.next_dates(1)[0].date()} on"
     needed = (
-        f"{horizon * regions}, one for each of {regions} regions and horizon={horizon} periods "
-        f"from {first}."
+        f"{horizon * regions}, one for each of {count(regions, 'region')} and "
+        f"horizon={horizon} periods from {first}."
         if data.is_panel
         else f"horizon={horizon}, one for each period from {first}."
     )
-    raise DataError(f"Got {len(plan)} rows for scenario {name!r}; expected {needed}")
+    raise DataError(f"Got {count(len(plan), 'row')} for scenario {name!r}; expected {needed}")
 
 
 def _as_last_year(config: ClientConfig, horizon: int) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from pymc_toolkit.engines.base import Fit
 from pymc_toolkit.exceptions import ColumnError, SpecificationError
 from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.names import CHANNEL
+from pymc_toolkit.plurals import count
 
 type Scenario = Plan | Mapping[str, float] | Allocation
 
@@ -82,8 +83,8 @@ def _table(name: str, plan: Scenario, config: ClientConfig, horizon: int) -> pd.
     if isinstance(plan, Allocation):
         if plan.horizon != horizon:
             raise SpecificationError(
-                f"Got an allocation of {plan.horizon} periods as scenario {name!r}; expected "
-                f"horizon={horizon} of them. Compare with horizon={plan.horizon}."
+                f"Got an allocation of {count(plan.horizon, 'period')} as scenario {name!r}; "
+                f"expected horizon={horizon} of them. Compare with horizon={plan.horizon}."
             )
         return plan.plan
     if isinstance(plan, pd.DataFrame) or (isinstance(plan, str) and plan in (AS_LAST_YEAR, FLAT)):

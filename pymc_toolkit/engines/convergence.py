@@ -11,6 +11,7 @@ import xarray as xr
 
 from pymc_toolkit.arrays import coordinate_labels
 from pymc_toolkit.names import GRAPH_VARIABLES, has_own_meaning
+from pymc_toolkit.plurals import count
 
 # Vehtari, Gelman, Simpson, Carpenter, Bürkner (2021), rank-normalised R-hat.
 R_HAT_LIMIT = 1.01
@@ -111,7 +112,7 @@ class Convergence:
         }[self.state]
         figures = (
             f"largest R-hat {self.r_hat:.3f}, smallest effective sample size {self.ess_bulk:.0f}, "
-            f"{self.divergences} divergences in {self.draws} draws"
+            f"{count(self.divergences, 'divergence')} in {count(self.draws, 'draw')}"
         )
         return f"{lead} ({figures}; limits: {R_HAT_LIMIT}, {ESS_LIMIT}, {DIVERGENT_LIMIT:.1%})."
 
@@ -128,7 +129,7 @@ class Convergence:
             )
             symptoms.append(f"R-hat above {R_HAT_LIMIT} or bulk ESS below {ESS_LIMIT}: {named}")
         if self.divergent_share > DIVERGENT_LIMIT:
-            symptoms.append(f"{self.divergences} of {self.draws} draws diverged")
+            symptoms.append(f"{self.divergences} of {count(self.draws, 'draw')} diverged")
         return (
             f"The fit did not converge ({'. '.join(symptoms)}). Do not show its numbers; try "
             f"{', '.join(self._advice())} on the variables named."
@@ -235,7 +236,8 @@ class TrainingEnd(Convergence):
     def _symptoms(self) -> str:
         parts = []
         if self.divergences:
-            parts.append(f"{self.divergences} of {self.draws} networks fit worse than at the start")
+            networks = count(self.draws, "network")
+            parts.append(f"{self.divergences} of {networks} fit worse than at the start")
         if self.cycles >= CYCLES_LIMIT:
             parts.append(f"a channel graph has cycles (h {self.cycles:.2g}, limit {CYCLES_LIMIT})")
         return " and ".join(parts)

@@ -16,6 +16,7 @@ from pymc_toolkit.fleets.job import Job, Subject
 from pymc_toolkit.fleets.windows import checked_holdout
 from pymc_toolkit.model_spec import whole_number
 from pymc_toolkit.names import CHANNEL, DATE, GEO
+from pymc_toolkit.plurals import count
 
 REFERENCE, REFRESH, PERTURBATION, SEED, PLACEBO = (
     "reference",
@@ -99,7 +100,7 @@ class StabilityPlan:
 
         jobs = [job("reference", REFERENCE, data.dataset)]
         for left_out in range(1, self.refreshes + 1):
-            name = f"without the last {left_out} {unit}{'s' if left_out > 1 else ''}"
+            name = f"without the last {count(left_out, unit)}"
             window = data.dataset.isel({DATE: slice(None, n_periods - left_out)})
             jobs.append(job(name, REFRESH, window))
         for i in range(self.perturbations):

@@ -25,6 +25,7 @@ from pymc_toolkit.fleets.runner import Running, run_jobs
 from pymc_toolkit.fleets.scoring import MODEL
 from pymc_toolkit.fleets.windows import checked_holdout, split, warn_of_launches
 from pymc_toolkit.model_spec import whole_number
+from pymc_toolkit.plurals import count
 from pymc_toolkit.verdicts import Check, Status
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _plan(subject: Subject, length: int, from_end: int, times: int, windows: str
     data = split(everything, first, cut, cut + length)
     trained_on = cut - first
     warn_of_launches(data, trained_on)
-    name = f"{length} {period_name(everything.frequency)}{'s' if length > 1 else ''}"
+    name = count(length, period_name(everything.frequency))
     if times > 1:
         name = f"{name} from {everything.dates[cut]:%Y-%m-%d}"
     return subject.job(name, data, trained_on, seed)

@@ -13,6 +13,7 @@ from pymc_toolkit.engines.convergence import Convergence, State
 from pymc_toolkit.fleets.baselines import LAST_VALUE, RIDGE, SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.fleets.scoring import MODEL
+from pymc_toolkit.plurals import count
 from pymc_toolkit.verdicts import Check, Status
 
 # Chance below which too few periods inside their intervals are no accident.
@@ -45,8 +46,8 @@ def judge_failures(failed: Sequence[str], members: int) -> Check | None:
     return Check(
         "members that failed",
         Status.FAIL,
-        f"{len(failed)} of {members} members could not be fitted ({named(failed)}); what follows "
-        "is of the others alone.",
+        f"{len(failed)} of {count(members, 'member')} could not be fitted ({named(failed)}); what "
+        "follows is of the others alone.",
         len(failed),
         0,
     )
@@ -142,7 +143,7 @@ def judge_coverage(share: float, periods: int) -> Check:
     return Check(
         "holdout intervals",
         Status.PASS if usual else Status.REVIEW,
-        f"{inside} of {periods} held-out periods fell inside their {CI_PROB:.0%} intervals"
+        f"{inside} of {count(periods, 'held-out period')} fell inside their {CI_PROB:.0%} intervals"
         + (
             ", no fewer than chance allows." if usual else ": the model is surer than it should be."
         ),
@@ -172,7 +173,7 @@ def judge_regions(tables: Sequence[pd.DataFrame]) -> Check:
         Status.PASS if better else Status.REVIEW,
         f"Region by region the model is off by {model:.1%} of the target on the held-out periods "
         f"(WAPE), against {others[best]:.1%} for predicting {_AGAINST[best]} of each region, the "
-        f"best of {len(others)} naive forecasts: the model is "
+        f"best of {count(len(others), 'naive forecast')}: the model is "
         f"{'better' if better else 'no better'}.",
         model,
         float(others[best]),

@@ -22,6 +22,7 @@ from pymc_toolkit.health.thresholds import Thresholds, figure, unless_passed
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec
 from pymc_toolkit.names import DATE
+from pymc_toolkit.plurals import count
 from pymc_toolkit.priors import component_parameters
 from pymc_toolkit.verdicts import Check, Status
 
@@ -91,8 +92,9 @@ def judge_length(data: ModelData, spec: ModelSpec, limits: Thresholds) -> Check:
     return Check(
         LENGTH,
         status,
-        f"The model has {parameters} parameters and {observations} observations to learn them "
-        f"from, {value:.1f} for each: {judgement}.",
+        f"The model has {count(parameters, 'parameter')} and "
+        f"{count(observations, 'observation')} to learn them from, {value:.1f} for each: "
+        f"{judgement}.",
         value,
         limits.periods_per_parameter,
         unless_passed(
@@ -129,14 +131,14 @@ def judge_on_air(data: ModelData, limits: Thresholds) -> Check:
     rare = [name for name, n in counts.items() if limits.grade("on_air", n) is not Status.PASS]
     value = float(min(counts.values()))
     status = limits.grade("on_air", value)
-    periods = f"{period_name(data.frequency)}s"
+    period = period_name(data.frequency)
     return Check(
         "channels on air",
         status,
-        f"Every channel was on air in at least {value:.0f} {periods}."
+        f"Every channel was on air in at least {count(int(value), period)}."
         if not rare
-        else f"On air in fewer than {limits.on_air:.0f} {periods}: {named(rare)} (as few as "
-        f"{value:.0f}). So little leaves no trace that could be told from chance.",
+        else f"On air in fewer than {count(round(limits.on_air), period)}: {named(rare)} (as few "
+        f"as {value:.0f}). So little leaves no trace that could be told from chance.",
         value,
         limits.on_air,
         unless_passed(status, f"Leave {named(rare)} out, or join with a similar channel."),
@@ -233,13 +235,13 @@ def judge_outliers(data: ModelData, limits: Thresholds) -> Check:
     status = limits.grade("outlier", value)
     place = np.unravel_index(distance.argmax(), distance.shape)[0]
     day = data.dates[place].date()
-    count = int((distance > limits.outlier).sum())
+    far = int((distance > limits.outlier).sum())
     return Check(
         "outliers of the target",
         status,
         "No value of the target lies far from all others."
         if status is Status.PASS
-        else f"{count} value{'s' if count > 1 else ''} of the target lie{'' if count > 1 else 's'} "
+        else f"{count(far, 'value')} of the target lie{'' if far > 1 else 's'} "
         f"far from what the rest leads one to expect, most of all that of {day} ({value:.0f} "
         "usual deviations): it may bend everything else.",
         value,

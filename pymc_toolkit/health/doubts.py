@@ -13,6 +13,7 @@ from pymc_toolkit.health.data_checks import correlations_of, inflation_of
 from pymc_toolkit.health.fit_checks import tied_pair
 from pymc_toolkit.health.thresholds import Thresholds
 from pymc_toolkit.names import DATE
+from pymc_toolkit.plurals import count
 from pymc_toolkit.verdicts import Status
 
 
@@ -41,7 +42,7 @@ def doubts_of(fit: Fit, components: xr.Dataset, limits: Thresholds) -> dict[str,
 def _of_darkness(fit: Fit, limits: Thresholds) -> dict[str, str]:
     on_air = (over_regions(fit.training.dataset["media"]) > 0).sum(DATE).to_series()
     return {
-        str(name): f"It was on air in {int(number)} periods only, too few to learn from."
+        str(name): f"It was on air in {count(int(number), 'period')} only, too few to learn from."
         for name, number in on_air.items()
         if limits.grade("on_air", float(number)) is not Status.PASS
     }

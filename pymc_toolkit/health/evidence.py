@@ -17,6 +17,7 @@ from pymc_toolkit.health.experiment_checks import Tested, totals
 from pymc_toolkit.health.result import IDENTIFIED, PRIOR_DRIVEN, SHIFT, TESTED
 from pymc_toolkit.health.thresholds import Thresholds, unless_passed
 from pymc_toolkit.names import CHANNEL, DATE, FITTED
+from pymc_toolkit.plurals import count
 from pymc_toolkit.verdicts import Check, Status
 
 # Kolmogorov-Smirnov distance, times the root of a number of draws, that chance alone rarely makes.
@@ -123,7 +124,7 @@ def judge_shift(shift: pd.Series, least: float, limits: Thresholds) -> Check:
         status,
         "The data changed what was believed of every channel."
         if not silent
-        else f"Of {len(silent)} of {len(shift)} channels the data said next to nothing "
+        else f"Of {len(silent)} of {count(len(shift), 'channel')} the data said next to nothing "
         f"({named(silent)}): what the model says of them is what was assumed.",
         float(shift.min()),
         least,
@@ -167,7 +168,7 @@ def tell_tiers(
     for name, moved in shift.items():
         channel = str(name)
         if channel in agreeing:
-            tier, reason = TESTED, f"An experiment measured it: {agreeing[channel]}."
+            tier, reason = TESTED, f"An experiment measured it: {agreeing[channel]!r}."
         elif channel in doubts:
             tier, reason = PRIOR_DRIVEN, doubts[channel]
         elif not moved >= least:
@@ -185,7 +186,7 @@ def tell_tiers(
                 "assumed); no experiment confirms it."
             )
         if channel in against:
-            reason += f" An experiment contradicts the model: {against[channel]}."
+            reason += f" An experiment contradicts the model: {against[channel]!r}."
         rows[channel] = {"tier": tier, "shift": float(moved), "reason": reason}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(CHANNEL)
 

@@ -115,10 +115,15 @@ def judge_experiments(experiments: Sequence[Tested], limits: Thresholds) -> Chec
     ]
     value, worst = min(cases)
     status = limits.grade("experiment_p", value)
+    agreement = (
+        "The experiment agrees with the model."
+        if len(experiments) == 1
+        else f"All {len(experiments)} experiments agree with the model and with each other."
+    )
     return Check(
         EXPERIMENTS,
         status,
-        f"All {len(experiments)} experiments agree with the model and with each other."
+        agreement
         if status is Status.PASS
         else f"{worst[0].upper()}{worst[1:]} (probability {value:.1%}): one of them is wrong.",
         value,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from pymc_toolkit.plurals import count as count
+
 MISSING = "\N{EN DASH}"
 _RANGE = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
@@ -235,27 +237,6 @@ def period(frequency: str) -> str:
     alias = frequency.split("-")[0]
     # BMS and BQE are business months and quarters; B alone is a business day.
     return _PERIODS.get((alias.removeprefix("B") or "B")[:1], "period")
-
-
-def count(number: int, noun: str) -> str:
-    """Write how many of something there are.
-
-    Parameters
-    ----------
-    number : int
-    noun : str
-        Singular, with a regular plural.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> count(1, "week"), count(4, "week")
-    ('1 week', '4 weeks')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def shorten(text: str, width: int) -> str:

@@ -26,6 +26,7 @@ from pymc_toolkit.reports.pages.dashboard import dashboard_page
 from pymc_toolkit.reports.pages.fleets import fleet_page
 from pymc_toolkit.reports.pages.model import model_page
 from pymc_toolkit.verdicts import Check, Status
+from pymc_toolkit.whole_files import whole_file
 
 _LOGGER = logging.getLogger(__name__)
 _LOADER = PackageLoader("pymc_toolkit.reports")
@@ -90,7 +91,7 @@ def page_of(report: Report) -> Page:
 
 
 def write(report: Report, path: str | Path) -> Path:
-    """Write a report to a file, and the folders that it needs.
+    """Write a report to a file, whole or not at all, and the folders that it needs.
 
     Parameters
     ----------
@@ -109,8 +110,8 @@ def write(report: Report, path: str | Path) -> Path:
     """
     target = checked_target(path)
     page = render(report)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, encoding="utf-8", newline="\n")
+    with whole_file(target) as draft:
+        draft.write_text(page, encoding="utf-8", newline="\n")
     _LOGGER.info("Wrote report to %s (%.1f MB)", target, target.stat().st_size / 1e6)
     return target
 

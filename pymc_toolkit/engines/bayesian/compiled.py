@@ -22,7 +22,6 @@ from tempfile import mkdtemp
 from threading import Lock
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -34,6 +33,7 @@ from pymc_toolkit.engines.bayesian.graph import Graph, Structure, build_graph
 from pymc_toolkit.engines.bayesian.program import density_graph, named_values, program_text
 from pymc_toolkit.engines.bayesian.scalar_text import UnknownOperationError
 from pymc_toolkit.names import DAG_WEIGHTS
+from pymc_toolkit.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -194,9 +194,8 @@ def _folder_of_this_process(instead_of: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f"{uuid4().hex}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _module(path: Path) -> ModuleType:

@@ -7,13 +7,13 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from pymc_toolkit.engines.deep.training import Panel
 from pymc_toolkit.exceptions import SavedModelError
+from pymc_toolkit.whole_files import whole_file
 
 # Of the file's contents; raise it when they change.
 _LAYOUT = 1
@@ -45,14 +45,8 @@ def write_training(path: str | Path, key: Mapping[str, Any], state: Mapping[str,
     Path
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside the target and moved into place: a crash leaves the old file whole.
-    draft = path.with_name(f".{uuid4().hex}.part")
-    try:
+    with whole_file(path) as draft:
         torch.save({"layout": _LAYOUT, "key": dict(key), "training": dict(state)}, draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 

@@ -66,23 +66,54 @@ class Book:
         """Write how many there are of something."""
         return Figure(f"count:{key}", "fact", self.writer.number(number, 6))
 
+    def counted(self, number: int, nouns: tuple[str, str], key: str) -> Figure:
+        """Write how many there are of something that is named, such as "13 weeks"."""
+        noun = nouns[0] if number == 1 else nouns[1]
+        return Figure(key, "fact", f"{self.writer.number(number, 6)} {noun}")
+
     def count_periods(self, number: int) -> Figure:
-        """Write a number of periods, such as "13 weeks"."""
-        noun = self.period if number == 1 else self.periods
-        return Figure(f"periods:{number}", "fact", f"{self.writer.number(number, 6)} {noun}")
+        """Write a number of periods."""
+        return self.counted(number, self._period_names, f"periods:{number}")
 
     def horizon(self, advice: Recommendation) -> Figure:
-        """The periods that money is planned for."""
-        return self.count_periods(advice.horizon)
+        """The periods that money is planned for: the next "13 weeks", or the next "month"."""
+        if advice.horizon == 1:
+            return Figure("horizon", "fact", self.period)
+        return self.counted(advice.horizon, self._period_names, "horizon")
 
     def total(self, advice: Recommendation) -> Figure:
         """All of the money planned for."""
         return Figure("total", "fact", self.writer.money(advice.total))
 
     def planned_total(self, advice: Recommendation) -> Figure:
-        """All of the money of the plan."""
-        planned = float(advice.table["current"].sum())
-        return Figure("planned-total", "fact", self.writer.money(planned))
+        """All of the money of the plan, as it was given."""
+        return Figure("planned-total", "fact", self.writer.money(advice.planned))
+
+    @property
+    def plan(self) -> Sentence:
+        """What a budget is compared with: the plan, or what that would be with other money."""
+        advice = self.report.recommendation
+        if advice is None or not advice.scaled:
+            return (self.texts.plan,)
+        return say(self.texts.plan_scaled, total=self.compared_total(advice))
+
+    @property
+    def keep(self) -> str:
+        """To stay with what a budget is compared with."""
+        advice, texts = self.report.recommendation, self.texts
+        return texts.keep_scaled if advice is not None and advice.scaled else texts.keep
+
+    def about_the_plan(self, advice: Recommendation) -> Sentence:
+        """That the plan is not shown as it was given, where it is not."""
+        if not advice.scaled:
+            return ()
+        planned, total = self.planned_total(advice), self.compared_total(advice)
+        return say(self.texts.scaled_note, planned=planned, total=total)
+
+    def compared_total(self, advice: Recommendation) -> Figure:
+        """All of the money of what a budget is compared with."""
+        compared = float(advice.table["current"].sum())
+        return Figure("compared-total", "fact", self.writer.money(compared))
 
     def moved(self, advice: Recommendation) -> Figure:
         """How much money would change places."""
@@ -203,9 +234,11 @@ class Book:
         return write(value)
 
     def say(self, template: str, **parts: str | Figure | Name | Sentence) -> Sentence:
-        """Fill a text; the target, a unit of money, the period and the interval are known."""
+        """Fill a text; what every text may name (see below) is known."""
         known: dict[str, str | Figure | Name | Sentence] = {
             "target": self.target,
+            "plan": self.plan,
+            "keep": self.keep,
             "one": self.one,
             "period": self.period,
             "periods": self.periods,

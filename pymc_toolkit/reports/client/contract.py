@@ -5,7 +5,7 @@ All intervals are equal-tailed and of probability ``ci_prob``. Money is in the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,9 @@ from pymc_toolkit.verdicts import Verdict
 # Tiers of evidence, and what to do with a channel's budget, as health and decisions name them.
 TESTED, IDENTIFIED, PRIOR_DRIVEN = TIERS = ("tested", "identified", "prior-driven")
 INCREASE, KEEP, TEST, REDUCE = VERBS = ("increase", "keep", "test", "reduce")
+
+# Totals that differ by less than this share are one.
+_SAME = 0.001
 
 
 class Estimate(NamedTuple):
@@ -38,6 +41,9 @@ class Recommendation:
         Number of periods.
     total : float
         Money over all of them.
+    planned : float
+        Money of the plan as it was given; where ``total`` is another, ``current`` is that plan
+        brought to it.
     uplift : Estimate
         What the recommended budget brings beyond the plan, carry-over included, in units of the
         target.
@@ -55,11 +61,18 @@ class Recommendation:
 
     horizon: int
     total: float
+    planned: float
     uplift: Estimate
     probability: float
     table: pd.DataFrame
     moves: pd.DataFrame
     flighting: pd.DataFrame
+
+    @property
+    def scaled(self) -> bool:
+        """Whether it is compared with the plan brought to another total than its own."""
+        compared = float(self.table["current"].sum())
+        return abs(compared - self.planned) > _SAME * max(compared, self.planned)
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,8 @@ class ClientReport:
         None for a model that was never refreshed.
     experiments : pandas.DataFrame or None
         As of :class:`pymc_toolkit.reports.contract.ModelReport`.
+    columns : Mapping of str to str
+        Columns of the client's table by the labels that this report has in place of their names.
     """
 
     client: str
@@ -162,4 +177,5 @@ class ClientReport:
     priors: pd.DataFrame
     provenance: Provenance
     refresh: Refresh | None = None
-    experiments: pd.DataFrame | None = field(default=None)
+    experiments: pd.DataFrame | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)

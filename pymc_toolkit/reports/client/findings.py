@@ -11,6 +11,7 @@ from pymc_toolkit.reports.client.contract import (
     PRIOR_DRIVEN,
     REDUCE,
     TESTED,
+    ClientReport,
     Recommendation,
 )
 from pymc_toolkit.reports.client.money_figures import bought
@@ -42,7 +43,8 @@ def headline(book: Book) -> Sentence:
         return book.say(texts.headline_blocked)
     share, advice = book.media_share(), report.recommendation
     if advice is None:
-        return book.say(texts.headline_none, share=share)
+        nothing = texts.headline_unknown if all_assumed(report) else texts.headline_none
+        return book.say(nothing, share=share)
     known = {"share": share, "total": book.total(advice), "horizon": book.horizon(advice)}
     if not changes(advice):
         return book.say(texts.headline_stay, **known)
@@ -52,9 +54,21 @@ def headline(book: Book) -> Sentence:
         return book.say(texts.headline_untested, share=share)
     uplift = book.uplift(advice)
     if same_total(advice):
-        return book.say(texts.headline_move, **known, moved=book.moved(advice), uplift=uplift)
+        moves = texts.headline_move_scaled if advice.scaled else texts.headline_move
+        return book.say(moves, **known, moved=book.moved(advice), uplift=uplift)
     planned = book.planned_total(advice)
     return book.say(texts.headline_budget, **known, planned=planned, uplift=uplift)
+
+
+def all_assumed(report: ClientReport) -> bool:
+    """Whether money is spent on channels, and the data say enough of none of them.
+
+    Parameters
+    ----------
+    report : ClientReport
+    """
+    tiers = report.channels.loc[report.channels["spend"].notna(), "tier"]
+    return len(tiers) > 0 and bool((tiers == PRIOR_DRIVEN).all())
 
 
 def changes(advice: Recommendation) -> bool:
@@ -140,13 +154,10 @@ def trust(book: Book) -> tuple[Trust, str, list[Sentence]]:
     report, texts = book.report, book.texts
     checks = report.verdict.checks
     troubles = [check for check in checks if check.status is not Status.PASS]
-    total = book.count(len(checks), "checks")
+    total = book.counted(len(checks), texts.checks, "count:checks")
     passed = book.count(len(checks) - len(troubles), "passed")
-    reasons = [
-        book.say(texts.trust_some, passed=passed, total=total)
-        if troubles
-        else book.say(texts.trust_all, total=total)
-    ]
+    passed_all = texts.trust_one if len(checks) == 1 else texts.trust_all
+    reasons = [book.say(texts.trust_some if troubles else passed_all, passed=passed, total=total)]
     for status, template in ((Status.FAIL, texts.trust_failed), (Status.REVIEW, texts.trust_look)):
         names = [check.name for check in troubles if check.status is status]
         if names:

@@ -219,7 +219,7 @@ def budget(book: Book) -> Drawing | None:
         for current, recommended in zip(*sides.values(), strict=True)
     ]
     styles: tuple[tuple[str, str, str, Mark], ...] = (
-        ("current", texts.budget_current, MUTED, "ring"),
+        ("current", plain(book.say(texts.budget_current)), MUTED, "ring"),
         ("recommended", texts.budget_recommended, report.brand.accent, "dot"),
     )
     marks = [
@@ -242,11 +242,12 @@ def budget(book: Book) -> Drawing | None:
         else book.say(texts.budget_title_move, moved=book.moved(advice), total=book.total(advice))
     )
     rows = join([(Name(n), " ", w) for n, w in zip(names, written, strict=True)], "; ")
+    notes = (book.say(texts.budget_note, horizon=horizon), book.about_the_plan(advice))
     return Drawing(
         key="budget",
         title=plain(title),
         alt=plain(book.say(texts.budget_alt, rows=rows)),
-        note=plain(book.say(texts.budget_note, horizon=horizon)),
+        note=plain(join(list(filter(None, notes)), " ")),
         panels=(Panel("", figure),),
         legend=(Key(texts.budget_limits, GREYS[0], "area"), *(group.key for group in marks)),
     )

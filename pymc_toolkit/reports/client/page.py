@@ -17,7 +17,7 @@ from pymc_toolkit.reports.client.book import Book
 from pymc_toolkit.reports.client.brand import Brand
 from pymc_toolkit.reports.client.contract import ClientReport, Recommendation
 from pymc_toolkit.reports.client.recommend import MOVES
-from pymc_toolkit.reports.client.sentences import Figure, Name, Sentence, plain
+from pymc_toolkit.reports.client.sentences import Figure, Name, Sentence, join, plain
 from pymc_toolkit.reports.client.texts import ENGLISH, Texts
 from pymc_toolkit.reports.page import Block, Note, Page, Section
 
@@ -170,10 +170,12 @@ def _tiles(book: Book) -> list[Tile]:
         tiles.append(Tile(texts.tile_roi, roi, book.say(note)))
     advice = report.recommendation
     if advice is None:
-        why = texts.tile_nothing_blocked if report.blocked else texts.tile_nothing_asked
-        return [*tiles, Tile(texts.tile_nothing, None, book.say(why))]
+        return [*tiles, Tile(texts.tile_nothing, None, book.say(_why_nothing(book)))]
     if not findings.changes(advice):
-        return [*tiles, Tile(texts.tile_stay, None, book.say(texts.tile_stay_note))]
+        return [
+            *tiles,
+            Tile(plain(book.say(texts.tile_stay)), None, book.say(texts.tile_stay_note)),
+        ]
     recommended = findings.likely(advice) and findings.carried(book, advice)
     budget = texts.recommended_budget if recommended else texts.asked_budget
     return [
@@ -185,6 +187,16 @@ def _tiles(book: Book) -> list[Tile]:
             texts.tile_chance, book.chance(advice), book.say(texts.tile_chance_note, budget=budget)
         ),
     ]
+
+
+def _why_nothing(book: Book) -> str:
+    """Why no budget is recommended."""
+    report, texts = book.report, book.texts
+    if report.blocked:
+        return texts.tile_nothing_blocked
+    if report.channels["spend"].isna().all():
+        return texts.tile_nothing_bought
+    return texts.tile_nothing_known if findings.all_assumed(report) else texts.tile_nothing_asked
 
 
 def _channels(book: Book) -> tuple[tables.ClientTable, list[Sentence]]:
@@ -217,8 +229,9 @@ def _channels(book: Book) -> tuple[tables.ClientTable, list[Sentence]]:
     words = frozenset({4 + money, 5 + money})
     note = []
     if len(shown) < len(names):
-        counts = (book.count(len(shown), "shown"), book.count(len(names), "channels"))
-        note.append(book.say(texts.channels_more, shown=counts[0], all=counts[1]))
+        more = book.counted(len(names), texts.channels, "count:all-channels")
+        shown_of_them = book.count(len(shown), "shown")
+        note.append(book.say(texts.channels_more, shown=shown_of_them, all=more))
     headings = [plain(book.say(column)) for column in columns]
     return tables.ClientTable(texts.channels_heading, headings, rows, words), note
 
@@ -231,12 +244,15 @@ def _actions(book: Book) -> tuple[Sentence, list[Sentence], Sentence]:
         return book.say(texts.remedies_heading), remedies or [(texts.remedies_none,)], ()
     advice = report.recommendation
     if advice is None:
-        return (), [], book.say(texts.moves_missing)
+        settle = book.say(texts.moves_missing, section=texts.section_doubts[0])
+        return (), [], settle if findings.all_assumed(report) else ()
     heading = book.say(texts.moves_heading, horizon=book.horizon(advice))
-    if not (findings.changes(advice) and findings.likely(advice)):
-        return heading, [], book.say(texts.moves_none, section=texts.section_doubts[0])
-    more = book.say(texts.moves_more, section=texts.section_budget[0])
-    return heading, _moves(book, advice), more
+    if findings.changes(advice) and findings.likely(advice):
+        moves = _moves(book, advice)
+        more = book.say(texts.moves_more, section=texts.section_budget[0])
+    else:
+        moves, more = [], book.say(texts.moves_none, section=texts.section_doubts[0])
+    return heading, moves, join(list(filter(None, (more, book.about_the_plan(advice)))), " ")
 
 
 def _moves(book: Book, advice: Recommendation) -> list[Sentence]:

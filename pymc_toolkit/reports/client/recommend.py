@@ -191,6 +191,7 @@ def recommendation(allocation: Allocation, advice: pd.DataFrame) -> Recommendati
     return Recommendation(
         horizon=allocation.horizon,
         total=allocation.total,
+        planned=allocation.total_planned,
         uplift=Estimate(*Interval.of(allocation.uplift_draws, CI_PROB)),
         probability=allocation.probability_positive,
         table=allocation.table[columns],

@@ -77,6 +77,21 @@ class ClientTable:
     downloads: Sequence[Download] = ()
 
 
+def of_channels(book: Book, table: pd.DataFrame) -> pd.DataFrame:
+    """A table of channels with the column of each, by which a machine can join it with others.
+
+    Parameters
+    ----------
+    book : Book
+    table : pandas.DataFrame
+        Index channel.
+    """
+    columns = [book.report.columns.get(str(name), str(name)) for name in table.index]
+    with_columns = table.copy()
+    with_columns.insert(0, "column", columns)
+    return with_columns
+
+
 def as_csv(label: str, name: str, table: pd.DataFrame) -> Download:
     """Put a table into a file for spreadsheets, in which no text is taken for a formula.
 
@@ -137,7 +152,7 @@ def channels(book: Book) -> ClientTable:
         texts.table_channels,
         [plain(book.say(heading)) for heading in headings],
         rows,
-        downloads=(as_csv(texts.download, "channels", report.channels),),
+        downloads=(as_csv(texts.download, "channels", of_channels(book, report.channels)),),
     )
 
 
@@ -232,9 +247,11 @@ def budget(book: Book, advice: Recommendation) -> ClientTable:
                 _reason(book, name, table.loc[name]),
             ]
         )
+    heading = texts.column_current_scaled if advice.scaled else texts.column_current
+    current = book.say(heading, total=book.compared_total(advice))
     columns = (
         texts.column_channel,
-        texts.column_current,
+        plain(current),
         texts.column_recommended,
         texts.column_change,
         texts.column_limits,
@@ -245,7 +262,7 @@ def budget(book: Book, advice: Recommendation) -> ClientTable:
     both = table.join(book.report.channels[["verb", "reason"]])
     by_period = plain(book.say(texts.download_flighting))
     downloads = (
-        as_csv(texts.download, "budget", both),
+        as_csv(texts.download, "budget", of_channels(book, both)),
         as_csv(by_period, "budget-by-period", advice.flighting),
     )
     return ClientTable(caption, columns, rows, frozenset({5, 6}), downloads)
@@ -275,7 +292,8 @@ def experiments(book: Book) -> ClientTable | None:
         texts.column_with,
     )
     headings = [plain(book.say(column)) for column in columns]
-    files = (as_csv(texts.download, "experiments", table),)
+    by_channel = of_channels(book, table.set_index("channel")).reset_index().set_index("test")
+    files = (as_csv(texts.download, "experiments", by_channel),)
     return ClientTable(texts.table_experiments, headings, rows, frozenset({1}), files)
 
 
@@ -305,7 +323,7 @@ def refresh(book: Book) -> ClientTable | None:
         texts.column_moved,
     )
     headings = [plain(book.say(column)) for column in columns]
-    files = (as_csv(texts.download, "refresh", table),)
+    files = (as_csv(texts.download, "refresh", of_channels(book, table)),)
     return ClientTable(texts.table_refresh, headings, rows, frozenset({3}), files)
 
 

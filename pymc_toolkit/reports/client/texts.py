@@ -61,10 +61,17 @@ class Texts:
     figures: FigureTexts = field(default_factory=FigureTexts)
     to: str = "to"
     periods: Mapping[str, tuple[str, str]] = field(default_factory=_periods)
+    checks: tuple[str, str] = ("check", "checks")
+    channels: tuple[str, str] = ("channel", "channels")
+    parameters: tuple[str, str] = ("parameter", "parameters")
     verbs: Mapping[str, str] = field(default_factory=_verbs)
     tiers: Mapping[str, str] = field(default_factory=_tiers)
     statuses: Mapping[str, str] = field(default_factory=_statuses)
     unknown: str = "\N{EN DASH}"
+    plan: str = "the plan"
+    plan_scaled: str = "the plan scaled to {total}"
+    keep: str = "Keep the plan"
+    keep_scaled: str = "Keep the plan's proportions"
     list_comma: str = ", "
 
     title: str = "What media earned, and what to do next"
@@ -79,23 +86,31 @@ class Texts:
         "Media brought {share} of {target}; moving {moved} of the {total} planned for the next "
         "{horizon} should bring {uplift} more."
     )
+    headline_move_scaled: str = (
+        "Media brought {share} of {target}; moving {moved} of the {total} asked about for the next "
+        "{horizon} should bring {uplift} more than {plan}."
+    )
     headline_budget: str = (
         "Media brought {share} of {target}; {total} for the next {horizon}, instead of the "
         "{planned} planned, should change it by {uplift}."
     )
     headline_stay: str = (
         "Media brought {share} of {target}; no other division of the {total} for the next "
-        "{horizon} is clearly better than the plan."
+        "{horizon} is clearly better than {plan}."
     )
     headline_unlikely: str = (
-        "Media brought {share} of {target}; the budget asked about is not clearly better than the "
-        "plan for the next {horizon}."
+        "Media brought {share} of {target}; the budget asked about is not clearly better than "
+        "{plan} for the next {horizon}."
     )
     headline_untested: str = (
         "Media brought {share} of {target}; the budget asked about rests, at least in part, on "
         "channels of which the evidence does not say enough."
     )
     headline_none: str = "Media brought {share} of {target}."
+    headline_unknown: str = (
+        "Media brought {share} of {target}; which channels brought it, the data do not say well "
+        "enough to divide a budget."
+    )
     headline_blocked: str = (
         "No recommendation yet: the model did not pass checks that advice on money needs."
     )
@@ -106,15 +121,20 @@ class Texts:
     tile_roi_money_note: str = "of {target} for every {one} spent"
     tile_roi_note: str = "{target} for every {one} spent"
     tile_uplift: str = "Gain expected"
-    tile_uplift_note: str = "{target} from the {budget}, beyond the plan"
+    tile_uplift_note: str = "{target} from the {budget}, beyond {plan}"
     tile_chance: str = "Chance of a gain"
-    tile_chance_note: str = "that the {budget} beats the plan"
+    tile_chance_note: str = "that the {budget} beats {plan}"
     recommended_budget: str = "recommended budget"
     asked_budget: str = "budget asked about"
-    tile_stay: str = "Keep the plan"
+    tile_stay: str = "{keep}"
     tile_stay_note: str = "No other budget is likely enough to bring more."
     tile_nothing: str = "No recommendation"
     tile_nothing_blocked: str = "Its figures would rest on a model that did not pass."
+    tile_nothing_bought: str = "No channel is bought with money: there is no budget to divide."
+    tile_nothing_known: str = (
+        "Every channel's return is mostly assumed. An experiment should come before a budget is "
+        "divided by it."
+    )
     tile_nothing_asked: str = "No budget was compared with the plan."
     diagnosis_only: str = "for diagnosis only"
 
@@ -122,8 +142,9 @@ class Texts:
     trust_yes: str = "Yes"
     trust_care: str = "With care"
     trust_no: str = "Not yet"
-    trust_all: str = "All {total} checks of the data and the model passed."
-    trust_some: str = "{passed} of {total} checks of the data and the model passed."
+    trust_one: str = "The one check of the data and the model passed."
+    trust_all: str = "All {total} of the data and the model passed."
+    trust_some: str = "{passed} of {total} of the data and the model passed."
     trust_look: str = "To look at: {names}."
     trust_failed: str = "Failed: {names}."
     trust_evidence: str = (
@@ -132,7 +153,7 @@ class Texts:
     )
 
     channels_heading: str = "What each channel returned"
-    channels_more: str = "{shown} largest of {all} channels; all of them are in the tables below."
+    channels_more: str = "{shown} largest of {all}; all of them are in the tables below."
     column_channel: str = "Channel"
     column_spend: str = "Spend"
     column_roi: str = "Return per {one}"
@@ -162,10 +183,10 @@ class Texts:
         "These are the largest. The whole plan, by channel and {period}, is under {section}."
     )
     moves_none: str = (
-        "Keep the plan. Nothing that was allowed for is likely enough to bring more; what would "
+        "{keep}. Nothing that was allowed for is likely enough to bring more; what would "
         "change that is under {section}."
     )
-    moves_missing: str = "No budget was compared with the plan."
+    moves_missing: str = "What would make a recommendation possible is under {section}."
     remedies_heading: str = "What to do before any budget is moved"
     remedies_none: str = "Ask the people who made the model what the failed checks mean."
 
@@ -192,6 +213,11 @@ class Texts:
     column_spend_share: str = "Share of spend"
     table_budget: str = "Money for the next {horizon}, by channel"
     column_current: str = "Plan"
+    column_current_scaled: str = "Plan, scaled to {total}"
+    scaled_note: str = (
+        "The plan as it was given spends {planned}. Everything here is compared with that plan "
+        "scaled to {total}: each channel in proportion, unless it was asked to stay."
+    )
     column_recommended: str = "Recommended"
     column_change: str = "Change"
     column_rests: str = "Because"
@@ -229,9 +255,9 @@ class Texts:
     refresh_within: str = "within what was thought possible"
     refresh_outside: str = "outside what was thought possible"
     refresh_note: str = (
-        "The last refresh added {added} and took the data to {last}; {restated} earlier ones were "
-        "restated. Whatever moved, moved because of those: the scales of the model and what it "
-        "assumes stayed as they were."
+        "The last refresh added {added} and took the data to {last}; of the earlier ones it "
+        "restated {restated}. Whatever moved, moved because of those: the scales of the model "
+        "and what it assumes stayed as they were."
     )
     download: str = "Download this table as CSV"
     download_flighting: str = "Download the recommended money by {period} as CSV"

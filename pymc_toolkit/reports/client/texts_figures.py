@@ -107,7 +107,7 @@ class FigureTexts:
     carry_axis: str = "{periods} until half of the effect has come"
 
     budget_title_move: str = "{moved} of {total} would change places"
-    budget_title_stay: str = "The plan is as good as anything that was allowed for"
+    budget_title_stay: str = "Nothing that was allowed for is clearly better than {plan}"
     budget_alt: str = "Planned and recommended money by channel: {rows}."
     budget_note: str = (
         "The grey line shows between which amounts the budget was looked for. Money is over the "
@@ -115,7 +115,7 @@ class FigureTexts:
     )
     budget_axis: str = "Money over the next {horizon}"
     budget_limits: str = "looked at between"
-    budget_current: str = "plan"
+    budget_current: str = "{plan}"
     budget_recommended: str = "recommended"
     budget_row: str = "{current} \N{RIGHTWARDS ARROW} {recommended}"
 
@@ -123,7 +123,7 @@ class FigureTexts:
     fit_title_none: str = "What happened, and what the model says of it"
     fit_alt: str = (
         "{target} per {period}: dots for what happened, a line and a band for what the model "
-        "expected; the last {held} were held out."
+        "expected, with the last {held} held out."
     )
     fit_note: str = (
         "The model learned without the shaded {periods} and then had to predict them from spend "
@@ -149,10 +149,9 @@ class FigureTexts:
     refresh_after: str = "now"
 
     priors_title: str = (
-        "The data narrowed {narrowed} of {all} parameters to less than half of what was assumed "
-        "possible"
+        "The data narrowed {narrowed} of {all} to less than half of what was assumed possible"
     )
-    priors_alt: str = "Intervals assumed before and learned from the data, of {all} parameters."
+    priors_alt: str = "Intervals assumed before and learned from the data, of {all}."
     priors_note: str = (
         "Medians and {ci} intervals, on the scaled data. Where both are alike, the data said "
         "little."

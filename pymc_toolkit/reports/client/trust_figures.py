@@ -290,7 +290,7 @@ def priors(book: Book) -> Drawing | None:
         )
         for name, rows in groups
     )
-    whole = book.count(len(drawn), "parameters")
+    whole = book.counted(len(drawn), book.texts.parameters, "count:parameters")
     return Drawing(
         key="priors",
         title=plain(
