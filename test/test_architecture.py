@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -246,29 +247,47 @@ def test_exceptions_are_needed(name: str) -> None:
     assert lines > LONGEST, f"{name} is short enough again: drop its exception"
 
 
-def loaded_after(code: str) -> set[str]:
-    """Top-level modules that a fresh interpreter holds after running some code."""
-    script = f"{code}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+# What may be run, and what must not be loaded then; what loads least comes first, since one process
+# runs them in turn: each may load no more than those before it.
+CHEAP = [
+    (HELP, (*HEAVY, "numpy", "pandas", "xarray", "sklearn", "scipy", "pydantic", "rich")),
+    ("from pymc_toolkit import client_file", (*HEAVY, "numpy", "pandas", "xarray", "sklearn")),
+    ("import pymc_toolkit", (*HEAVY, "xarray", "sklearn")),
+    ("from pymc_toolkit.experiments import *", (*HEAVY, "sklearn")),
+    ("from pymc_toolkit.pymc_model import PymcModel", HEAVY),
+    ("from pymc_toolkit import ProductionFleet, simulate_client", HEAVY),
+]
+
+
+def loaded_after(*steps: str) -> list[set[str]]:
+    """Top-level modules that a fresh interpreter holds after each of some steps."""
+    after = "print('loaded:', *{name.split('.')[0] for name in sys.modules})"
+    script = "\n".join(["import sys", *(f"{step}\n{after}" for step in steps)])
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    return set(result.stdout.split())
+    lines = [line.split() for line in result.stdout.splitlines()]
+    return [set(words[1:]) for words in lines if words[:1] == ["loaded:"]]
 
 
-@pytest.mark.parametrize(
-    ("code", "absent"),
-    [
-        ("import pymc_toolkit", (*HEAVY, "xarray", "sklearn")),
-        ("from pymc_toolkit.pymc_model import PymcModel", HEAVY),
-        ("from pymc_toolkit import ProductionFleet, simulate_client", HEAVY),
-        ("from pymc_toolkit.experiments import *", (*HEAVY, "sklearn")),
-        (HELP, (*HEAVY, "numpy", "pandas", "xarray", "sklearn", "scipy", "pydantic", "rich")),
-        ("from pymc_toolkit import client_file", (*HEAVY, "numpy", "pandas", "xarray", "sklearn")),
-    ],
-)
-def test_importing_is_cheap(code: str, absent: tuple[str, ...]) -> None:
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    steps = [code for code, _ in CHEAP]
+    return dict(zip(steps, loaded_after(*steps), strict=True))
+
+
+@pytest.mark.parametrize(("code", "absent"), CHEAP)
+def test_importing_is_cheap(
+    loaded: dict[str, set[str]], code: str, absent: tuple[str, ...]
+) -> None:
     """A script that only reads data must not wait for the libraries that sample."""
-    assert not loaded_after(code) & set(absent)
+    assert not loaded[code] & set(absent)
+
+
+def test_what_must_not_be_loaded_shrinks() -> None:
+    """Or a step would be blamed for what one before it may load."""
+    for (_, more), (_, fewer) in pairwise(CHEAP):
+        assert set(fewer) <= set(more)
 
 
 def test_a_loaded_model_predicts_without_pymc(fitted, tmp_path: Path) -> None:
@@ -283,7 +302,8 @@ def test_a_loaded_model_predicts_without_pymc(fitted, tmp_path: Path) -> None:
         f"assert len(model.predict(pd.read_csv({str(future)!r}))) == 8\n"
         "model.roi(), model.contributions(), model.summarize_variable('intercept')"
     )
-    assert not loaded_after(code) & {"pymc", "pymc_marketing", "pytensor", "nutpie"}
+    (loaded,) = loaded_after(code)
+    assert not loaded & {"pymc", "pymc_marketing", "pytensor", "nutpie"}
 
 
 def test_every_public_name_is_importable() -> None:
