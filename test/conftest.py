@@ -30,6 +30,27 @@ settings.load_profile("untimed")
 
 TRAINED_ON = 52
 
+# Where tests are spread over workers, a file is run by one of them, so that what it makes for all
+# of its tests is made once; so is what needs the shared fits, whichever file it is in.
+_SHARED_FITS = {"fitted", "fitted_otherwise"}
+# What takes longest comes first, so that no worker waits long for another at the end.
+_LONGEST = (
+    "shared fits",
+    *("test_reports_browser.py", "test_discoveries.py", "test_command_line_docs.py"),
+    *("test_sampling.py", "test_compiled.py", "test_readme.py", "test_deep_trainer.py"),
+    *("test_deep_engine.py", "test_budget.py", "test_graph.py", "test_engine.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    groups = {}
+    for item in items:
+        shared = _SHARED_FITS.intersection(getattr(item, "fixturenames", ()))
+        groups[item] = "shared fits" if shared else item.path.name
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    place = {group: number for number, group in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(groups[item], len(place)))
+
 
 @dataclass(frozen=True)
 class Fitted:
