@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import small_fleet
+import xarray as xr
 from fits import FakeSampler
 from hypothesis import settings
 
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
+from pymc_toolkit.engines.convergence import Convergence, convergence
 from pymc_toolkit.exceptions import ConvergenceWarning
 from pymc_toolkit.fleets.recovery import RecoveryFleet
+from pymc_toolkit.names import DATE
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.simulate import simulate_client
 from pymc_toolkit.simulate_graphs import simulate_driven_client
@@ -161,27 +162,11 @@ def driven() -> PymcModel:
 
 
 @pytest.fixture(scope="session")
-def small_model_file(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shared model in a file, for processes of their own."""
-    return fitted.model.save(tmp_path_factory.mktemp("model") / "model.nc")
-
-
-@pytest.fixture(scope="session")
-def one_worker(
-    fitted: Fitted, small_model_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> RecoveryFleet:
-    """A small fleet, member after member, in a process that finds its code compiled.
-
-    A process that compiles code itself may round otherwise than those that find it in the cache.
-    """
-    folder = tmp_path_factory.mktemp("fleet")
+def one_worker(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> RecoveryFleet:
+    """A small fleet, member after member: what other ways to run it must equal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        small_fleet.recover(fitted.model, folder / "warm")
-        result = folder / "fleet.nc"
-        arguments = small_fleet.command(small_model_file, folder / "checkpoints", result)
-        subprocess.run(arguments, check=True, capture_output=True)
-    return RecoveryFleet.load(result)
+        return small_fleet.recover(fitted.model, tmp_path_factory.mktemp("fleet"))
 
 
 @pytest.fixture
@@ -204,3 +189,15 @@ def convergence_is_not_the_point() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
+
+
+@pytest.fixture
+def convergence_is_quick(
+    convergence_is_not_the_point: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For tests of many fits: what each date has of its own takes longer than all else."""
+
+    def quick(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Convergence:
+        return convergence(posterior.drop_dims(DATE, errors="ignore"), sample_stats)
+
+    monkeypatch.setattr("pymc_toolkit.engines.base.convergence", quick)
