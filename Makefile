@@ -7,9 +7,10 @@ PYTHON := $(VENV)/bin/python
 demo: $(VENV)/.runtime
 	$(PYTHON) discoveries/main_job.py
 
-# One thread a process: those of linear algebra would wait for each other.
+# One thread a process: those of linear algebra would wait for each other. Who runs what, and what comes first, is
+# said in test/conftest.py.
 test: $(VENV)/.development
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 test-slow: $(VENV)/.development
 	$(PYTHON) -m pytest -m slow

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import small_fleet
+import xarray as xr
 from fits import FakeSampler
 from hypothesis import settings
 
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
+from pymc_toolkit.engines.convergence import Convergence, convergence
 from pymc_toolkit.exceptions import ConvergenceWarning
 from pymc_toolkit.fleets.recovery import RecoveryFleet
+from pymc_toolkit.names import DATE
 from pymc_toolkit.pymc_model import PymcModel
 from pymc_toolkit.simulate import simulate_client
 from pymc_toolkit.simulate_graphs import simulate_driven_client
@@ -29,6 +30,27 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 TRAINED_ON = 52
+
+# Where tests are spread over workers, a file is run by one of them, so that what it makes for all
+# of its tests is made once; so is what needs the shared fits, whichever file it is in.
+_SHARED_FITS = {"fitted", "fitted_otherwise"}
+# What takes longest comes first, so that no worker waits long for another at the end.
+_LONGEST = (
+    "shared fits",
+    *("test_reports_browser.py", "test_discoveries.py", "test_command_line_docs.py"),
+    *("test_sampling.py", "test_compiled.py", "test_readme.py", "test_deep_trainer.py"),
+    *("test_deep_engine.py", "test_budget.py", "test_graph.py", "test_engine.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    groups = {}
+    for item in items:
+        shared = _SHARED_FITS.intersection(getattr(item, "fixturenames", ()))
+        groups[item] = "shared fits" if shared else item.path.name
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    place = {group: number for number, group in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(groups[item], len(place)))
 
 
 @dataclass(frozen=True)
@@ -140,27 +162,11 @@ def driven() -> PymcModel:
 
 
 @pytest.fixture(scope="session")
-def small_model_file(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shared model in a file, for processes of their own."""
-    return fitted.model.save(tmp_path_factory.mktemp("model") / "model.nc")
-
-
-@pytest.fixture(scope="session")
-def one_worker(
-    fitted: Fitted, small_model_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> RecoveryFleet:
-    """A small fleet, member after member, in a process that finds its code compiled.
-
-    A process that compiles code itself may round otherwise than those that find it in the cache.
-    """
-    folder = tmp_path_factory.mktemp("fleet")
+def one_worker(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> RecoveryFleet:
+    """A small fleet, member after member: what other ways to run it must equal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        small_fleet.recover(fitted.model, folder / "warm")
-        result = folder / "fleet.nc"
-        arguments = small_fleet.command(small_model_file, folder / "checkpoints", result)
-        subprocess.run(arguments, check=True, capture_output=True)
-    return RecoveryFleet.load(result)
+        return small_fleet.recover(fitted.model, tmp_path_factory.mktemp("fleet"))
 
 
 @pytest.fixture
@@ -183,3 +189,15 @@ def convergence_is_not_the_point() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
+
+
+@pytest.fixture
+def convergence_is_quick(
+    convergence_is_not_the_point: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For tests of many fits: what each date has of its own takes longer than all else."""
+
+    def quick(posterior: xr.Dataset, sample_stats: xr.Dataset) -> Convergence:
+        return convergence(posterior.drop_dims(DATE, errors="ignore"), sample_stats)
+
+    monkeypatch.setattr("pymc_toolkit.engines.base.convergence", quick)

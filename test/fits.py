@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pymc_toolkit.arrays import Array
 from pymc_toolkit.client_config import ClientConfig
 from pymc_toolkit.components.channel_dag import ChannelDag
 from pymc_toolkit.engines.base import Fit
@@ -181,6 +182,14 @@ def fake_fit(
     groups = {"posterior": posterior, "sample_stats": stats, **_constant_groups(data)}
     sampling = Sampling(draws, 1, chains, random_seed=seed)
     return Fit("bayesian", spec, sampling, data, xr.DataTree.from_dict(groups))
+
+
+def real_draws() -> Array:
+    """Sample a small model in earnest: a few draws of the half saturations of its channels."""
+    data, spec = small_config(40).model_data, ModelSpec(lag_max=2)
+    run = Sampling(draws=50, tune=300, chains=2)
+    draws: Array = BayesianEngine().fit(data, spec, run, False).posterior["saturation_lam"].values
+    return draws
 
 
 class FakeSampler:

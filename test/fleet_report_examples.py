@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -269,13 +271,14 @@ def overview_example(**changes: Any) -> OverviewReport:
     return dataclasses.replace(report, **changes)
 
 
-EXAMPLES: dict[str, FleetReport] = {
-    "recovery": recovery_example(),
-    "single-recovery": recovery_example(1),
-    "holdout": holdout_example(),
-    "single-holdout": holdout_example(1),
-    "stability": stability_example(),
-    "forecast": forecast_example(),
-    "single-forecast": forecast_example(1),
-    "overview": overview_example(),
+# Made when they are asked for: every worker reads the names, few need the reports.
+EXAMPLES: dict[str, Callable[[], FleetReport]] = {
+    "recovery": recovery_example,
+    "single-recovery": partial(recovery_example, 1),
+    "holdout": holdout_example,
+    "single-holdout": partial(holdout_example, 1),
+    "stability": stability_example,
+    "forecast": forecast_example,
+    "single-forecast": partial(forecast_example, 1),
+    "overview": overview_example,
 }

@@ -1,6 +1,6 @@
-"""A fleet of two real fits, run by a process of its own: what other ways to run it must equal.
+"""A fleet of two real fits, in this process or in one of its own.
 
-python small_fleet.py MODEL CHECKPOINTS RESULT
+python small_fleet.py MODEL CHECKPOINTS
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def recover(model: PymcModel, folder: Path, **options: Any) -> RecoveryFleet:
     return model.recovery_fleet(MEMBERS, checkpoint_dir=folder, **few, **options)
 
 
-def command(model: Path, folder: Path, result: Path) -> list[str]:
-    return [sys.executable, __file__, str(model), str(folder), str(result)]
+def command(model: Path, folder: Path) -> list[str]:
+    return [sys.executable, __file__, str(model), str(folder)]
 
 
 if __name__ == "__main__":
-    recover(PymcModel.load(sys.argv[1]), Path(sys.argv[2])).save(sys.argv[3])
+    recover(PymcModel.load(sys.argv[1]), Path(sys.argv[2]))

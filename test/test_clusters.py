@@ -1,4 +1,4 @@
-"""One fleet on one process, on two, and on real local clusters of dask and ray.
+"""One fleet in this process, on two others, and on real local clusters of dask and ray.
 
 Fits are real; what is compared is that all ways to run a fleet give the same.
 """
@@ -26,7 +26,7 @@ def dask_cluster() -> Iterator[None]:
     distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
         ) as cluster,
         distributed.Client(cluster),
     ):

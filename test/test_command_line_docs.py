@@ -97,7 +97,7 @@ def test_defaults_are_those_that_the_example_shows(tmp_path):
             assert fleet == type(fleet)(kind=fleet.kind)
 
 
-@pytest.mark.usefixtures("convergence_is_not_the_point")
+@pytest.mark.usefixtures("convergence_is_quick")
 @pytest.mark.parametrize("command", ["fit", "optimize"])
 def test_the_example_runs(folder, command, monkeypatch, capsys):
     monkeypatch.setattr("pymc_toolkit.health.result.Health.blocked", False)
@@ -105,7 +105,7 @@ def test_the_example_runs(folder, command, monkeypatch, capsys):
     assert (folder / "clients" / "output" / "shop.nc").is_file()
 
 
-@pytest.mark.usefixtures("convergence_is_not_the_point")
+@pytest.mark.usefixtures("convergence_is_quick")
 @pytest.mark.parametrize("line", SHELL.splitlines())
 def test_its_commands_run(folder, line, capsys):
     assert main(arguments(line, folder)) in (0, 10, 20)

@@ -344,7 +344,10 @@ def test_a_new_network_starts_like_the_first() -> None:
 
 @pytest.mark.filterwarnings("ignore::pymc_toolkit.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("validation_weeks", [0, 4])
-def test_the_last_measure_of_cycles_is_kept(validation_weeks: int) -> None:
+def test_the_last_measure_of_cycles_is_kept(
+    validation_weeks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pymc_toolkit.engines.deep.training._FEWEST_WITH_CYCLES", 5)
     config = {"dag_mode": "notears", "notears_warmup_epochs": 1, "notears_dual_update_every": 2}
     made = trainer(**config, validation_weeks=validation_weeks, n_epochs=6)
     made.train(*arguments())

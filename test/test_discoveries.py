@@ -97,7 +97,7 @@ def panel_script(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, dict[str,
     return dashboard, asked
 
 
-@pytest.mark.usefixtures("convergence_is_not_the_point")
+@pytest.mark.usefixtures("convergence_is_quick")
 class TestPlumbing:
     @pytest.fixture(autouse=True)
     def _stand_in(self, monkeypatch):

@@ -24,10 +24,24 @@ from report_examples import NASTY, QUOTED
 
 from pymc_toolkit.reports.fleet_contract import FleetReport
 from pymc_toolkit.reports.formats import MISSING
+from pymc_toolkit.reports.look import Drawing
 from pymc_toolkit.reports.recovery_figures import coverage
 from pymc_toolkit.reports.render import page_of, render
 
-every_example = pytest.mark.parametrize("report", EXAMPLES.values(), ids=EXAMPLES)
+
+@pytest.fixture(scope="module", params=EXAMPLES)
+def report(request: pytest.FixtureRequest) -> FleetReport:
+    return EXAMPLES[request.param]()
+
+
+@pytest.fixture(scope="module")
+def page(report: FleetReport) -> str:
+    return render(report)
+
+
+@pytest.fixture(scope="module")
+def drawings(report: FleetReport) -> list[Drawing]:
+    return list(page_of(report).drawings)
 
 
 def titles(report: FleetReport) -> dict[str, str]:
@@ -40,9 +54,8 @@ def text_of(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<wbr>|<[^>]*>", "", without)).split())
 
 
-@every_example
-def test_the_first_screen_says_what_was_asked_and_why(report: FleetReport) -> None:
-    text = text_of(render(report))
+def test_the_first_screen_says_what_was_asked_and_why(report: FleetReport, page: str) -> None:
+    text = text_of(page)
     expected = [report.question, report.headline, report.verdict.sentence]
     expected += [check.sentence for check in report.verdict.checks]
     positions = [text.index(" ".join(part.split())) for part in expected]
@@ -50,53 +63,44 @@ def test_the_first_screen_says_what_was_asked_and_why(report: FleetReport) -> No
     assert max(positions) < text.index("Provenance")
 
 
-@every_example
-def test_names_are_shown_and_do_not_run(report: FleetReport) -> None:
-    page = render(report)
+def test_names_are_shown_and_do_not_run(page: str) -> None:
     assert NASTY not in page
     assert "<b>it's</b>" not in page
     assert page.count("<script") == 3
     assert QUOTED in text_of(page)
 
 
-@every_example
-def test_pages_are_small_and_ask_for_nothing(report: FleetReport) -> None:
-    page = render(report)
+def test_pages_are_small_and_ask_for_nothing(page: str) -> None:
     assert len(page.encode()) < 6e6
     assert "default-src 'none'" in page
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(src|href)=\"(https?:)?//", own)
 
 
-@every_example
-def test_figures_have_titles_axes_and_alternatives(report: FleetReport) -> None:
-    page = page_of(report)
-    keys = [drawing.key for drawing in page.drawings]
+def test_figures_have_titles_axes_and_alternatives(page: str, drawings: list[Drawing]) -> None:
+    keys = [drawing.key for drawing in drawings]
     assert keys
     assert len(set(keys)) == len(keys)
-    for drawing in page.drawings:
+    for drawing in drawings:
         assert len(drawing.title) > 15, drawing.key
         assert len(drawing.alt) > 40, drawing.key
         assert len(drawing.note) > 40, drawing.key
         axes = [panel.figure.layout.xaxis for panel in drawing.panels]
         dated = any(isinstance(axis.hoverformat, str) for axis in axes)
         assert dated or drawing.key == "parameters" or all(axis.title.text for axis in axes)
-    rendered = render(report)
-    assert rendered.count('role="img"') == sum(len(drawing.panels) for drawing in page.drawings)
+    assert page.count('role="img"') == sum(len(drawing.panels) for drawing in drawings)
 
 
-@every_example
-def test_figures_are_data_for_the_page(report: FleetReport) -> None:
-    page = render(report)
+def test_figures_are_data_for_the_page(page: str, drawings: list[Drawing]) -> None:
     found = re.search(r'id="figures">(.*?)</script>', page, flags=re.DOTALL)
     assert found is not None
-    panels = sum(len(drawing.panels) for drawing in page_of(report).drawings)
+    panels = sum(len(drawing.panels) for drawing in drawings)
     assert len(json.loads(found[1])) == panels
 
 
-@every_example
-def test_every_member_is_listed_and_failures_can_be_unfolded(report: FleetReport) -> None:
-    page = render(report)
+def test_every_member_is_listed_and_failures_can_be_unfolded(
+    report: FleetReport, page: str
+) -> None:
     text = text_of(page)
     for name, row in report.members.iterrows():
         finished = row["state"] == "finished"
@@ -107,7 +111,6 @@ def test_every_member_is_listed_and_failures_can_be_unfolded(report: FleetReport
     assert "<b>here</b>" not in page
 
 
-@every_example
 def test_a_fleet_of_failures_still_has_a_page(report: FleetReport) -> None:
     members = report.members.assign(state="failed")
     empty = {
@@ -117,9 +120,9 @@ def test_a_fleet_of_failures_still_has_a_page(report: FleetReport) -> None:
         and field.name not in ("members", "clients")
     }
     changes: dict[str, Any] = {"members": members, "failures": {"a": TRACEBACK}}
-    page = page_of(dataclasses.replace(report, **empty, **changes))
-    assert [section.key for section in page.shown][-1] == "members"
-    assert render(dataclasses.replace(report, **empty, **changes))
+    failed = dataclasses.replace(report, **empty, **changes)
+    assert [section.key for section in page_of(failed).shown][-1] == "members"
+    assert render(failed)
 
 
 def test_recovery_counts_truths() -> None:

@@ -24,7 +24,7 @@ def snippets() -> list[str]:
     return found
 
 
-@pytest.mark.usefixtures("convergence_is_not_the_point")
+@pytest.mark.usefixtures("convergence_is_quick")
 def test_snippets_run(tmp_path, monkeypatch):
     assert len(snippets()) >= 5
     (tmp_path / "data").symlink_to(ROOT / "data")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from report_examples import NASTY, example_report, small_example
 
 from pymc_toolkit.reports.client.brand import Brand
 from pymc_toolkit.reports.client.page import client_page
+from pymc_toolkit.reports.page import Page
 from pymc_toolkit.reports.render import page_of, write
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -45,22 +47,29 @@ _PATIENCE_MS = 90_000
 _SMALLEST_PDF = 50_000
 _KINDS = ("recovery", "single-recovery", "holdout", "stability", "forecast", "overview")
 _LONG_NUMBERS = Brand("Північ", currency="UAH", locale="uk")
-_CLIENTS = {
-    "client": client_page(example_client_report()),
-    "client-blocked": client_page(blocked_client_report()),
-    "client-full": client_page(full_client_report()),
-    "client-small": client_page(small_client_report()),
-    "client-long": client_page(example_client_report(brand=_LONG_NUMBERS)),
+_CLIENTS: dict[str, Callable[[], Any]] = {
+    "client": example_client_report,
+    "client-blocked": blocked_client_report,
+    "client-full": full_client_report,
+    "client-small": small_client_report,
+    "client-long": partial(example_client_report, brand=_LONG_NUMBERS),
 }
-_REPORTS = {
+_REPORTS: dict[str, Callable[[], Any]] = {
     **_CLIENTS,
-    "model": example_report(),
-    "four-channels": small_example(),
-    "regions": small_example(regions={"last weeks": region_example()}),
-    "dashboard": example_dashboard(),
+    "model": example_report,
+    "four-channels": small_example,
+    "regions": lambda: small_example(regions={"last weeks": region_example()}),
+    "dashboard": example_dashboard,
     **{kind: EXAMPLES[kind] for kind in _KINDS},
 }
 _WIDTHS = {"desk": 1280, "phone": 400}
+
+
+@cache
+def _page(name: str) -> Page:
+    report = _REPORTS[name]()
+    return client_page(report) if name in _CLIENTS else page_of(report)
+
 
 pytestmark = pytest.mark.skipif(
     _CHROMIUM is None, reason="no Chromium found: install one or set CHROMIUM to its path"
@@ -88,16 +97,23 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def file_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A report by its name, in a file that is written once."""
+    folder = tmp_path_factory.mktemp("reports")
+    return cache(lambda name: write(_page(name), folder / f"{name}.html"))
+
+
 @pytest.fixture(
     scope="module",
     params=[(report, width) for report in _REPORTS for width in _WIDTHS],
     ids=lambda case: "-".join(case),
 )
 def visit(
-    browser: Any, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    browser: Any, file_of: Callable[[str], Path], request: pytest.FixtureRequest
 ) -> Iterator[Visit]:
     report, width = request.param
-    path = write(_REPORTS[report], tmp_path_factory.mktemp("report") / "report.html")
+    path = file_of(report)
     size = {"width": _WIDTHS[width], "height": 800}
     context = browser.new_context(viewport=size, offline=True)
     page = context.new_page()
@@ -120,7 +136,7 @@ def test_every_figure_is_drawn(visit: Visit) -> None:
             return {panel: plot.dataset.panel, width: box?.width, height: box?.height, marks};
         })"""
     )
-    expected = sum(len(drawing.panels) for drawing in page_of(_REPORTS[visit.report]).drawings)
+    expected = sum(len(drawing.panels) for drawing in _page(visit.report).drawings)
     assert len(drawn) == expected
     empty = [plot for plot in drawn if not (plot["width"] and plot["height"] and plot["marks"])]
     assert empty == []
@@ -196,9 +212,11 @@ def test_prints_on_several_pages(visit: Visit, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", _CLIENTS)
-def test_page_one_fits_on_one_sheet(browser: Any, tmp_path: Path, name: str) -> None:
+def test_page_one_fits_on_one_sheet(
+    browser: Any, file_of: Callable[[str], Path], name: str
+) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(write(_CLIENTS[name], tmp_path / "report.html").as_uri())
+    page.goto(file_of(name).as_uri())
     page.wait_for_selector("html[data-drawn]", timeout=_PATIENCE_MS)
     alone = "body > :not(#page-one) { display: none !important; } #page-one { break-after: auto; }"
     page.add_style_tag(content=alone)
@@ -215,10 +233,12 @@ def test_page_one_fits_on_one_sheet(browser: Any, tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("name", _CLIENTS)
-def test_nothing_is_wider_than_paper(browser: Any, tmp_path: Path, name: str) -> None:
+def test_nothing_is_wider_than_paper(
+    browser: Any, file_of: Callable[[str], Path], name: str
+) -> None:
     """Or the browser would make all of the pages smaller."""
     page = browser.new_page(viewport={"width": 690, "height": 1000})
-    page.goto(write(_CLIENTS[name], tmp_path / "report.html").as_uri())
+    page.goto(file_of(name).as_uri())
     page.wait_for_selector("html[data-drawn]", timeout=_PATIENCE_MS)
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
@@ -226,10 +246,10 @@ def test_nothing_is_wider_than_paper(browser: Any, tmp_path: Path, name: str) ->
     page.close()
 
 
-def test_tables_are_files(browser: Any, tmp_path: Path) -> None:
+def test_tables_are_files(browser: Any, file_of: Callable[[str], Path], tmp_path: Path) -> None:
     context = browser.new_context(accept_downloads=True, offline=True)
     page = context.new_page()
-    page.goto(write(_CLIENTS["client"], tmp_path / "report.html").as_uri())
+    page.goto(file_of("client").as_uri())
     with page.expect_download() as waiting:
         page.click("#budget .downloads a >> nth=0")
     target = tmp_path / "saved.csv"

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_fleet import MEMBERS, command
+from conftest import Fitted
+from small_fleet import MEMBERS, command, recover
 
 from pymc_toolkit.fleets.recovery import RecoveryFleet
+from pymc_toolkit.pymc_model import PymcModel
 
 _PATIENCE = 240
 
@@ -35,19 +37,14 @@ def kill_in_the_middle(arguments: list[str], folder: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no SIGKILL for groups")
-def test_a_killed_fleet_resumes(
-    small_model_file: Path, one_worker: RecoveryFleet, tmp_path: Path
-) -> None:
-    folder, result = tmp_path / "checkpoints", tmp_path / "fleet.nc"
-    arguments = command(small_model_file, folder, result)
-    kill_in_the_middle(arguments, folder)
-    assert not result.exists()
+def test_a_killed_fleet_resumes(fitted: Fitted, one_worker: RecoveryFleet, tmp_path: Path) -> None:
+    folder, file = tmp_path / "checkpoints", fitted.model.save(tmp_path / "model.nc")
+    kill_in_the_middle(command(file, folder), folder)
     # A crash may leave a file that was not finished.
     (folder / ".0123.part").write_bytes(b"half")
     stored = {path: path.stat().st_mtime_ns for path in folder.glob("*.nc")}
     assert 0 < len(stored) < MEMBERS
-    subprocess.run(arguments, check=True, capture_output=True)
-    resumed = RecoveryFleet.load(result)
+    resumed = recover(PymcModel.load(file), folder)
     assert {path: path.stat().st_mtime_ns for path in stored} == stored
     assert len(list(folder.glob("*.nc"))) == MEMBERS
     assert resumed.summary() == one_worker.summary()

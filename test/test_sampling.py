@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import arviz as az
@@ -40,25 +41,47 @@ def plain_run(data: ModelData, spec: ModelSpec) -> xr.Dataset:
     return trace["posterior"].to_dataset().rename(intercept_contribution="intercept")
 
 
-def test_the_posterior_is_that_of_a_long_plain_run() -> None:
-    """Every quantile of every parameter, within Monte Carlo error."""
-    data, spec = small_config(40, seed=3).model_data, ModelSpec(lag_max=3)
-    theirs = plain_run(data, spec)
-    run = Sampling(draws=3000, tune=1500, chains=4, target_accept=0.95, random_seed=1)
-    ours = get_engine("bayesian").fit(data, spec, run, progressbar=False).posterior
-    theirs = theirs.assign_coords(channel=ours["channel"], control=ours["control"])
-    distances = []
+def distances(ours: xr.Dataset, theirs: xr.Dataset) -> np.ndarray:
+    """Of every quantile of every parameter, in Monte Carlo errors."""
+    found = []
     for name in ours.data_vars:
         for level in QUANTILES:
             both = [posterior[name] for posterior in (ours, theirs)]
             values = [draws.quantile(level, ("chain", "draw")) for draws in both]
             errors = [az.mcse(draws, method="quantile", prob=level) for draws in both]
             spread = np.sqrt(errors[0].to_numpy() ** 2 + errors[1].to_numpy() ** 2)
-            distances.append(((values[0] - values[1]).to_numpy() / spread).ravel())
-    z = np.concatenate(distances)
+            found.append(((values[0] - values[1]).to_numpy() / spread).ravel())
+    return np.concatenate(found)
+
+
+def check_the_same(ours: xr.Dataset, theirs: xr.Dataset) -> None:
+    z = distances(ours, theirs)
     assert z.size == 5 * (1 + 1 + 1 + 3 * 2)
     assert abs(z).max() < 4.5
     assert np.sqrt((z**2).mean()) < 1.5
+
+
+CLIENT, SPEC = small_config(40, seed=3), ModelSpec(lag_max=3)
+LONG = Sampling(draws=3000, tune=1500, chains=4, target_accept=0.95, random_seed=1)
+
+
+def test_the_posterior_is_that_of_a_run_without_a_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the density is pymc-marketing's is tested in test_graph.py, point by point."""
+    engine, data = get_engine("bayesian"), CLIENT.model_data
+    ours = engine.fit(data, SPEC, LONG, progressbar=False).posterior
+    monkeypatch.setattr(module, "_FEWEST_FOR_PILOT", LONG.tune + 1)
+    plain = replace(LONG, random_seed=2)
+    check_the_same(ours, engine.fit(data, SPEC, plain, progressbar=False).posterior)
+
+
+@pytest.mark.slow
+def test_the_posterior_is_that_of_a_long_plain_run() -> None:
+    """Within Monte Carlo error; most of the minute is nutpie's compilation of their graph."""
+    data = CLIENT.model_data
+    theirs = plain_run(data, SPEC)
+    ours = get_engine("bayesian").fit(data, SPEC, LONG, progressbar=False).posterior
+    theirs = theirs.assign_coords(channel=ours["channel"], control=ours["control"])
+    check_the_same(ours, theirs)
 
 
 @given(st.integers(1, 6), st.integers(0, 1000))
