@@ -9,6 +9,7 @@ import numpy as np
 import panel_engine
 import pytest
 from health_examples import client
+from scipy import stats
 
 from pymc_toolkit.analysis.before import before_data
 from pymc_toolkit.analysis.media_share import (
@@ -55,8 +56,10 @@ def test_media_are_expected_to_bring_that_share(saturation: str, share: float, u
     (name,) = spec.prior_overrides
     assert name == amplitude_of(spec)
     kwargs = spec.prior_overrides[name]["kwargs"]
-    # Exponential: a channel that brings nothing is not ruled out.
-    assert kwargs["mu"] == kwargs["sigma"]
+    # What the docstring says of nine in ten.
+    shape = (kwargs["mu"] / kwargs["sigma"]) ** 2
+    ends = stats.gamma.ppf([0.05, 0.95], shape) / shape
+    np.testing.assert_allclose(ends, [1 / 6, 2.4], rtol=0.08)
 
 
 def test_other_priors_are_kept_and_counted() -> None:
