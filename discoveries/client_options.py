@@ -15,21 +15,23 @@ from pymc_toolkit import PymcModel
 
 ROOT = Path(__file__).resolve().parent.parent
 
-MS_CHANNELS = [
-    "snapchat_cost",
-    "facebook_ads_conversions_cost",
-    "facebook_ads_brand_awareness_cost",
-    "facebook_ads_engagement_cost",
-    "google_ads_video_cost",
-    "google_ads_shopping_cost",
-    "google_ads_search_men_cost",
-    "google_ads_search_kids_cost",
-    "google_ads_display_only_cost",
-    "google_ads_search_brand_cost",
-    "google_ads_search_women_cost",
-    "google_ads_search_others_cost",
-    "youtube_organic_views",
-]
+MS_CHANNELS = {
+    "snapchat_cost": "Snapchat",
+    "facebook_ads_conversions_cost": "Facebook, conversions",
+    "facebook_ads_brand_awareness_cost": "Facebook, awareness",
+    "facebook_ads_engagement_cost": "Facebook, engagement",
+    "google_ads_video_cost": "Google video",
+    "google_ads_shopping_cost": "Google Shopping",
+    "google_ads_search_men_cost": "Google search, men",
+    "google_ads_search_kids_cost": "Google search, kids",
+    "google_ads_display_only_cost": "Google display",
+    "google_ads_search_brand_cost": "Google search, brand",
+    "google_ads_search_women_cost": "Google search, women",
+    "google_ads_search_others_cost": "Google search, others",
+    "youtube_organic_views": "YouTube, organic",
+}
+# What readers are shown in place of the names of columns.
+MS_LABELS = {"ecommerce_revenue": "online revenue", "emails_delivered": "emails"} | MS_CHANNELS
 
 
 def client_parser(description: str) -> argparse.ArgumentParser:
@@ -39,7 +41,7 @@ def client_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--client", help="name of the client; the file's by default")
     parser.add_argument("--date", default="date_week")
     parser.add_argument("--target", default="ecommerce_revenue")
-    parser.add_argument("--channels", nargs="+", default=MS_CHANNELS)
+    parser.add_argument("--channels", nargs="+", default=list(MS_CHANNELS))
     parser.add_argument("--controls", nargs="*")
     parser.add_argument("--organic", nargs="*", help="channels that were not bought")
     parser.add_argument("--target-is-no-money", action="store_true", help="orders, visits, …")
@@ -60,7 +62,7 @@ def client_parser(description: str) -> argparse.ArgumentParser:
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line and fill in what follows from it."""
     options = parser.parse_args(arguments)
-    is_ms = options.channels is MS_CHANNELS
+    is_ms = options.channels is parser.get_default("channels")
     if options.controls is None:
         options.controls = ["events", "emails_delivered"] if is_ms else []
     if options.organic is None:

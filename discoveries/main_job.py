@@ -7,7 +7,7 @@ Without arguments it runs on the simulated client in data/ms.csv:
 For another client, name the file and its columns:
 
     python discoveries/main_job.py --data client.csv --date week --target revenue \
-        --channels tv search --controls price
+        --channels tv search --controls price --labels tv=Television search="Paid search"
 
 It prints where its results are: the model's file, the report on the fit for the analyst, and the
 report for the client, with the budget of the next quarter if the evidence carries one.
@@ -15,9 +15,10 @@ report for the client, with the budget of the next quarter if the evidence carri
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
-from client_options import client_parser, model_of, parse, show_logs
+from client_options import MS_CHANNELS, MS_LABELS, client_parser, model_of, parse, show_logs
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the job and say where its results are."""
     parser = client_parser((__doc__ or "").splitlines()[0])
     parser.add_argument("--test-size", type=int, default=4)
+    parser.add_argument(
+        "--labels",
+        type=label,
+        nargs="+",
+        metavar="COLUMN=LABEL",
+        help="what the client's report shows in place of names of columns",
+    )
     options = parse(parser, arguments)
     show_logs()
 
@@ -38,12 +46,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     saved = model.save(options.output / f"{options.client}.nc")
     report = fleet.generate_report(output_html=options.output / f"{options.client}.html")
     client = model.client_report(
-        options.output / f"{options.client}-client.html", holdout=fleet, progressbar=False
+        options.output / f"{options.client}-client.html",
+        holdout=fleet,
+        labels=labels_of(options),
+        progressbar=False,
     )
     show(model, fleet)
     Console(soft_wrap=True).print(
         f"Model:  {saved}\nReport: {report}\nReport for the client: {client}"
     )
+
+
+def label(text: str) -> tuple[str, str]:
+    """A column and what is shown in its place."""
+    column, sign, shown = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected COLUMN=LABEL")
+    return column, shown
+
+
+def labels_of(options: argparse.Namespace) -> dict[str, str]:
+    """The labels given; those of the simulated client are known."""
+    if options.labels is None and options.channels == list(MS_CHANNELS):
+        return MS_LABELS
+    return dict(options.labels or ())
 
 
 def show(model: PymcModel, fleet: ProductionFleet) -> None:
