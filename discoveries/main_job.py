@@ -18,25 +18,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from client_options import MS_CHANNELS, MS_LABELS, client_parser, model_of, parse, show_logs
+from client_options import MS_LABELS, client_parser, model_of, parse, show_logs
 from rich.console import Console
 from rich.table import Table
 
 from pymc_toolkit import ProductionFleet, PymcModel
+from pymc_toolkit.labels import check_labels
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the job and say where its results are."""
-    parser = client_parser((__doc__ or "").splitlines()[0])
-    parser.add_argument("--test-size", type=int, default=4)
-    parser.add_argument(
-        "--labels",
-        type=label,
-        nargs="+",
-        metavar="COLUMN=LABEL",
-        help="what the client's report shows in place of names of columns",
-    )
-    options = parse(parser, arguments)
+    options = parse(job_parser(), arguments)
+    labels = labels_of(options)
+    # Before hours of sampling.
+    check_labels(labels, columns_of(options))
     show_logs()
 
     model = model_of(options)
@@ -48,13 +43,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     client = model.client_report(
         options.output / f"{options.client}-client.html",
         holdout=fleet,
-        labels=labels_of(options),
+        labels=labels,
         progressbar=False,
     )
     show(model, fleet)
     Console(soft_wrap=True).print(
         f"Model:  {saved}\nReport: {report}\nReport for the client: {client}"
     )
+
+
+def job_parser() -> argparse.ArgumentParser:
+    """The command line of the job."""
+    parser = client_parser((__doc__ or "").splitlines()[0])
+    parser.add_argument("--test-size", type=int, default=4)
+    parser.add_argument(
+        "--labels",
+        type=label,
+        nargs="+",
+        metavar="COLUMN=LABEL",
+        help="what the client's report shows in place of names of columns",
+    )
+    return parser
 
 
 def label(text: str) -> tuple[str, str]:
@@ -65,11 +74,16 @@ def label(text: str) -> tuple[str, str]:
     return column, shown
 
 
+def columns_of(options: argparse.Namespace) -> list[str]:
+    """Columns that a label can be of."""
+    return [options.target, *options.channels, *options.controls]
+
+
 def labels_of(options: argparse.Namespace) -> dict[str, str]:
-    """The labels given; those of the simulated client are known."""
-    if options.labels is None and options.channels == list(MS_CHANNELS):
-        return MS_LABELS
-    return dict(options.labels or ())
+    """The labels given, or those of the simulated client's columns."""
+    if options.labels is not None:
+        return dict(options.labels)
+    return {name: MS_LABELS[name] for name in columns_of(options) if name in MS_LABELS}
 
 
 def show(model: PymcModel, fleet: ProductionFleet) -> None:

@@ -17,7 +17,7 @@ from fits import FakeSampler
 
 from pymc_toolkit import ClientConfig, PymcModel, simulate_ms
 from pymc_toolkit.engines.bayesian.engine import BayesianEngine
-from pymc_toolkit.exceptions import ConvergenceWarning
+from pymc_toolkit.exceptions import ConvergenceWarning, SpecificationError
 from pymc_toolkit.simulate_experiments import simulate_geo_test
 from pymc_toolkit.simulate_panels import simulate_panel
 
@@ -114,6 +114,19 @@ class TestPlumbing:
         assert (tmp_path / "ms-client.html").is_file()
         assert "snapchat_cost" in printed
         assert PymcModel.load(tmp_path / "ms.nc").config.model_data.n_periods == 161
+
+    def test_labels_are_of_the_columns_that_the_client_has(self, main_job):
+        options = main_job.parse(
+            main_job.job_parser(), ["--target", "orders", "--controls", "events"]
+        )
+        labels = main_job.labels_of(options)
+        assert labels["snapchat_cost"] == "Snapchat"
+        assert not {"emails_delivered", "ecommerce_revenue"} & set(labels)
+
+    def test_labels_that_are_wrong_are_refused_before_the_fit(self, main_job, monkeypatch, tmp_path):
+        monkeypatch.delattr(PymcModel, "fit")
+        with pytest.raises(SpecificationError, match="Got a label for 'tv'"):
+            main_job.main(["--output", str(tmp_path), "--labels", "tv=TV"])
 
     @pytest.mark.parametrize("name", PUBLIC)
     def test_runs_on_public_data_with_only_names_changed(self, main_job, tmp_path, name):
