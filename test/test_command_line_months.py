@@ -223,6 +223,9 @@ class TestTheNextMonth:
         shop.give(SECOND)
         main(["fit", "--quiet", str(shop.file)])
         assert "4 periods more, 0 restated" in capsys.readouterr().out
+        shop.give(SECOND + 1)
+        main(["fit", "--quiet", str(shop.file)])
+        assert "1 period more, 0 restated" in capsys.readouterr().out
 
     def test_names_and_unused_columns_may_be_others(self, shop, sampler):
         text = SHOP.replace('target = "revenue"', 'target = "sales"').replace("Shop &", "SHOP &")
@@ -371,10 +374,7 @@ class TestOtherData:
     def test_without_earlier_periods(self, shop, caplog):
         standing = shop.standing(shop.table.iloc[4:SECOND])
         first = shop.table["date_week"].iloc[0]
-        assert (
-            f"without 4 periods that the fit before had, the first of them {first}."
-            in self.refused(caplog)
-        )
+        assert f"without 4 periods that the fit before had, from {first} on." in self.refused(caplog)
         assert standing.model.config.model_data.n_periods == SECOND - 4
 
     @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from pymc_toolkit.command_line.tables import ModelTable
 from pymc_toolkit.exceptions import DataError, SavedModelError, SpecificationError, ToolkitError
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.model_data import ModelData
+from pymc_toolkit.plurals import count
 from pymc_toolkit.pymc_model import PymcModel
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Fitted:
         if self.anew:
             return [f"Fitted anew, without a comparison with earlier results. {self.anew}"]
         return [
-            f"Refreshed with data to {last.last_date}: {last.periods_added} periods more, "
+            f"Refreshed with data to {last.last_date}: {count(last.periods_added, 'period')} more, "
             f"{last.periods_restated} restated."
             for last in self.model.refresh_history[-1:]
         ]
@@ -188,8 +189,8 @@ class Standing:
         lost = known.data.dates.difference(self.model.config.model_data.dates)
         if len(lost):
             raise DataError(
-                f"Got data without {len(lost)} periods that the fit before had, the first of them "
-                f"{lost[0].date()}."
+                f"Got data without {count(len(lost), 'period')} that the fit before had, from "
+                f"{lost[0].date()} on."
             )
         known.adopt(self.model)
         return known.model.fleet_subject(self.model.config.table, **self._sampling)
