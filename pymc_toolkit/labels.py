@@ -11,6 +11,8 @@ from pymc_toolkit.exceptions import SpecificationError
 
 # Parts of every model, which stand beside channels and controls in figures.
 _PARTS = ("baseline", "trend", "seasonality")
+# Without width, between letters of some scripts and parts of emoji: non-joiner and joiner.
+_JOINERS = "\u200c\u200d"
 
 
 def check_labels(labels: Mapping[str, str], columns: Sequence[str]) -> None:
@@ -75,7 +77,7 @@ def in_sentence(text: str, labels: Mapping[str, str]) -> str:
     """
     if not labels:
         return text
-    quoted = {repr(name): repr(label) for name, label in labels.items()}
+    quoted = {repr(name): _quoted(label) for name, label in labels.items()}
     # All at once: a label may be the name of another column.
     anyone = re.compile("|".join(map(re.escape, sorted(quoted, key=len, reverse=True))))
     return anyone.sub(lambda match: quoted[match[0]], text)
@@ -91,7 +93,7 @@ def _unknown(column: str, columns: Sequence[str]) -> str:
 
 
 def _check_text(column: str, label: str) -> None:
-    if not isinstance(label, str) or not label.strip() or not label.isprintable():
+    if not isinstance(label, str) or not _is_line(label):
         raise SpecificationError(
             f"Got the label {label!r} for {column!r}; expected one line of text. Leave it out to "
             "show the name of the column."
@@ -103,6 +105,19 @@ def _check_text(column: str, label: str) -> None:
         )
 
 
+def _is_line(label: str) -> bool:
+    """Whether there is something to see, and nothing that breaks or turns the line."""
+    seen = _seen_as(label)
+    breaks = any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in label)
+    return bool(seen) and seen.isprintable() and not breaks
+
+
 def _seen_as(label: str) -> str:
     """A label as it looks, whatever it is made of."""
-    return " ".join(unicodedata.normalize("NFC", label).split())
+    without = label.translate(dict.fromkeys(map(ord, _JOINERS)))
+    return " ".join(unicodedata.normalize("NFC", without).split())
+
+
+def _quoted(label: str) -> str:
+    """A label in quotes, as it is: readers know nothing of Python's escapes."""
+    return f'"{label}"' if "'" in label else f"'{label}'"

@@ -374,7 +374,8 @@ class TestOtherData:
     def test_without_earlier_periods(self, shop, caplog):
         standing = shop.standing(shop.table.iloc[4:SECOND])
         first = shop.table["date_week"].iloc[0]
-        assert f"without 4 periods that the fit before had, from {first} on." in self.refused(caplog)
+        said = f"without 4 periods that the fit before had, from {first} on."
+        assert said in self.refused(caplog)
         assert standing.model.config.model_data.n_periods == SECOND - 4
 
     @pytest.mark.parametrize(

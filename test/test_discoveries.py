@@ -123,7 +123,7 @@ class TestPlumbing:
         assert labels["snapchat_cost"] == "Snapchat"
         assert not {"emails_delivered", "ecommerce_revenue"} & set(labels)
 
-    def test_labels_that_are_wrong_are_refused_before_the_fit(self, main_job, monkeypatch, tmp_path):
+    def test_wrong_labels_are_refused_before_the_fit(self, main_job, monkeypatch, tmp_path):
         monkeypatch.delattr(PymcModel, "fit")
         with pytest.raises(SpecificationError, match="Got a label for 'tv'"):
             main_job.main(["--output", str(tmp_path), "--labels", "tv=TV"])

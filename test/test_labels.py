@@ -43,7 +43,12 @@ class TestWhatIsRefused:
             ({"tv": ""}, "one line of text"),
             ({"tv": " "}, "one line of text"),
             ({"tv": "TV\nRadio"}, "one line of text"),
+            ({"tv": "TV\u2028Radio"}, "one line of text"),
+            ({"tv": "\u200b"}, "one line of text"),
+            ({"tv": "\u202eVT"}, "one line of text"),
             ({"tv": 3}, "one line of text"),
+            ({"tv": "TV", "tv_2": "T\u200dV"}, "for both"),
+            ({"tv": "Cin\u00e9 Max", "tv_2": "Cin\u00e9\u00a0Max"}, "for both"),
             ({"tv": "Baseline"}, "a part of the model"),
             (["TV"], "what to show by column"),
         ],
@@ -51,6 +56,18 @@ class TestWhatIsRefused:
     def test_says_why(self, labels: Any, message: str) -> None:
         with pytest.raises(SpecificationError, match=message):
             check_labels(labels, COLUMNS)
+
+    @pytest.mark.parametrize(
+        "label",
+        [
+            "Cin\u00e9\u00a0Max",
+            "\u0645\u06cc\u200c\u0631\u0648\u062f",
+            "\U0001f468\u200d\U0001f469 TV",
+        ],
+    )
+    def test_any_script_with_its_spaces_and_joiners(self, label: str) -> None:
+        check_labels({"tv": label}, COLUMNS)
+        assert in_sentence("Test 'tv'.", {"tv": label}) == f"Test '{label}'."
 
     def test_labels_may_change_places(self) -> None:
         check_labels({"tv": "tv_2", "tv_2": "tv"}, COLUMNS)
@@ -65,6 +82,11 @@ class TestSentences:
 
     def test_labels_that_are_names_of_others(self) -> None:
         assert in_sentence("'a', 'b'", {"a": "b", "b": "a"}) == "'b', 'a'"
+
+    def test_labels_are_quoted_as_they_are(self) -> None:
+        """Readers know nothing of escapes."""
+        said = in_sentence("Test 'a' and 'b'.", {"a": "A\\B", "b": 'L\'Or\u00e9al "x"'})
+        assert said == 'Test \'A\\B\' and "L\'Or\u00e9al "x"".'
 
     @given(
         st.dictionaries(st.text("ab'\\ \"<é", min_size=1), st.text("ab'<&", min_size=1), min_size=1)
