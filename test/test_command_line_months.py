@@ -393,6 +393,17 @@ class TestOtherData:
         assert named in self.refused(caplog)
         assert np.isclose(fresh, table[column].max()).any()
 
+    @pytest.mark.filterwarnings("ignore::pymc_toolkit.exceptions.DataWarning")
+    def test_in_another_unit_without_scaling(self, shop, sampler, caplog):
+        """What the model sees as it is has a size all the same."""
+        shop.set(SHOP.replace("lag_max = 3", "lag_max = 3\nscale_data = false"))
+        shop.run(FIRST)
+        table = shop.table.head(SECOND)
+        caplog.clear()
+        anew = shop.run(table.assign(revenue=table["revenue"] * 1000))["results"]["fitted_anew"]
+        assert "the target" in anew
+        assert shop.run(table)["results"]["refresh"]["periods_restated"] == 0
+
     def test_that_grew_keep_their_scale(self, shop):
         table = shop.table.head(SECOND).copy()
         table.loc[table.index[-1], "channel_1_cost"] = 2 * table["channel_1_cost"].max()

@@ -26,6 +26,7 @@ from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.plurals import count
 from pymc_toolkit.pymc_model import PymcModel
+from pymc_toolkit.scalers import Scaler
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ class Standing:
             return
         try:
             subject = self._continued(known)
-            _check_scales(subject.data, self.model.config.model_data)
+            _check_scales(known.data, self.model.config.model_data)
         except ToolkitError as refusal:
             self._anew = str(refusal)
             logger.warning(
@@ -261,17 +262,25 @@ def _change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str
 
 def _check_scales(kept: ModelData, fresh: ModelData) -> None:
     """Refuse scales on which priors would not mean what they meant."""
-    for role, scaler in fresh.scalers.items():
-        old = kept.scalers[role]
-        apart = np.abs(np.log(scaler.scale / old.scale)) > np.log(_OUTGROWN)
-        moved = np.abs(scaler.center - old.center) > _OUTGROWN * old.scale
+    for role in fresh.scalers:
+        old, new = _size(kept, role), _size(fresh, role)
+        apart = np.abs(np.log(new.scale / old.scale)) > np.log(_OUTGROWN)
+        moved = np.abs(new.center - old.center) > _OUTGROWN * old.scale
         # A column of zeros has no size of its own.
-        grown = (apart | moved) & ~fresh.empty(role)
+        grown = (apart | moved) & ~(kept.empty(role) | fresh.empty(role))
         if bool(grown.any()):
             raise DataError(
                 f"Got data on another scale than the fit before, by more than {_OUTGROWN:g} times: "
                 f"{_first(role, grown)}."
             )
+
+
+def _size(data: ModelData, role: str) -> Scaler:
+    """The scale of each column, or what it would be of one that the model sees as it is."""
+    scaler = data.scalers[role]
+    if scaler.method == "none":
+        return Scaler.fit(data.dataset[role], "max_abs", role)
+    return scaler
 
 
 def _first(role: str, grown: xr.DataArray) -> str:
