@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +17,14 @@ from pymc_toolkit.analysis import before as before_module
 from pymc_toolkit.analysis.before import before_data
 from pymc_toolkit.analysis.media_share import with_media_share
 from pymc_toolkit.client_config import ClientConfig
+from pymc_toolkit.exceptions import SpecificationError
 from pymc_toolkit.health.data_checks import check_data
 from pymc_toolkit.health.expectations import EXPECTED, judge_expected_media
 from pymc_toolkit.health.result import GATES
 from pymc_toolkit.health.thresholds import Thresholds
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import ModelSpec, Sampling
+from pymc_toolkit.priors import plain
 from pymc_toolkit.simulate import simulate_ms
 from pymc_toolkit.verdicts import Check
 
@@ -79,6 +82,18 @@ def test_default_priors_of_many_channels_ask_for_a_look_and_of_few_do_not() -> N
     assert "media_share=0.5," in check.remedy
     assert "uplift" in check.sentence
     assert EXPECTED not in GATES
+
+
+def test_what_is_proposed_beside_a_prior_of_ones_own_is_not_refused() -> None:
+    data = client()
+    wide = replace(
+        SPEC, prior_overrides={"saturation_alpha": plain("HalfNormal", {"sigma": 9.0}, "channel")}
+    )
+    assert (
+        "media_share=0.5 in place of the prior of 'saturation_alpha'," in judged(data, wide).remedy
+    )
+    with pytest.raises(SpecificationError, match="Leave one of them out"):
+        with_media_share("bayesian", data, wide, 0.5)
 
 
 def test_the_limit_is_the_clients() -> None:

@@ -123,7 +123,8 @@ def _checked(engine: str, spec: ModelSpec, share: float) -> str:
         )
     if name in spec.prior_overrides:
         raise SpecificationError(
-            f"Got both media_share and a prior of {name!r}; expected one of them."
+            f"Got both media_share and a prior of {name!r}; expected one of them. Leave one of "
+            "them out."
         )
     return name
 

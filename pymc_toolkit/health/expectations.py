@@ -54,11 +54,14 @@ def _remedy(before: Before, share: float) -> str:
     experiments = "add experiments on channels that matter"
     if not get_engine(before.fit.engine).named_priors:
         return f"Change the engine's options on what media bring, or {experiments}."
-    if amplitude_of(before.fit.spec) is None:
-        curve = before.fit.spec.saturation_component
+    spec, name = before.fit.spec, amplitude_of(before.fit.spec)
+    if name is None:
+        curve = spec.saturation_component
         levels = [f"saturation_{p.name}" for p in curve.parameters if p.unit == (1, 0)]
         return f"Give narrower priors on {' and '.join(levels)}, or {experiments}."
+    # The model takes one or the other.
+    instead = f" in place of the prior of {name!r}" if name in spec.prior_overrides else ""
     return (
-        f"Give media_share={share:.2g}, with which media are expected to bring {share:.0%} of the "
-        f"target, or {experiments}."
+        f"Give media_share={share:.2g}{instead}, with which media are expected to bring "
+        f"{share:.0%} of the target, or {experiments}."
     )
