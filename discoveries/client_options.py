@@ -62,7 +62,7 @@ def client_parser(description: str) -> argparse.ArgumentParser:
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line and fill in what follows from it."""
     options = parser.parse_args(arguments)
-    is_ms = options.channels is parser.get_default("channels")
+    is_ms = options.channels == list(MS_CHANNELS)
     if options.controls is None:
         options.controls = ["events", "emails_delivered"] if is_ms else []
     if options.organic is None:

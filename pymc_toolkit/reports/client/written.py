@@ -38,7 +38,7 @@ class Writer:
 
     Examples
     --------
-    >>> writer = Writer("en_GB", "EUR")
+    >>> writer = Writer("en_US", "EUR")
     >>> writer.money(1_234_567), writer.ratio(2.104), writer.share(0.0512)
     ('€1.23M', '2.10', '5.1%')
     >>> writer.probability(0.9991), writer.probability(0.873)
