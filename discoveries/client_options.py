@@ -17,18 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 MS_CHANNELS = {
     "snapchat_cost": "Snapchat",
-    "facebook_ads_conversions_cost": "Facebook, conversions",
-    "facebook_ads_brand_awareness_cost": "Facebook, awareness",
-    "facebook_ads_engagement_cost": "Facebook, engagement",
+    "facebook_ads_conversions_cost": "Facebook conversions",
+    "facebook_ads_brand_awareness_cost": "Facebook awareness",
+    "facebook_ads_engagement_cost": "Facebook engagement",
     "google_ads_video_cost": "Google video",
     "google_ads_shopping_cost": "Google Shopping",
-    "google_ads_search_men_cost": "Google search, men",
-    "google_ads_search_kids_cost": "Google search, kids",
+    "google_ads_search_men_cost": "Google search men",
+    "google_ads_search_kids_cost": "Google search kids",
     "google_ads_display_only_cost": "Google display",
-    "google_ads_search_brand_cost": "Google search, brand",
-    "google_ads_search_women_cost": "Google search, women",
-    "google_ads_search_others_cost": "Google search, others",
-    "youtube_organic_views": "YouTube, organic",
+    "google_ads_search_brand_cost": "Google search brand",
+    "google_ads_search_women_cost": "Google search women",
+    "google_ads_search_others_cost": "Google search others",
+    "youtube_organic_views": "YouTube organic",
 }
 # What readers are shown in place of the names of columns.
 MS_LABELS = {"ecommerce_revenue": "online revenue", "emails_delivered": "emails"} | MS_CHANNELS
