@@ -37,8 +37,13 @@ def test_the_truth_is_what_made_the_data(benchmark: ModuleType) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [MS_SEED, 1, 9])
 def test_recommended_budgets_are_worth_most_of_the_best(benchmark: ModuleType, seed: int) -> None:
+    promised: dict[str, list[float]] = {}
     for row in benchmark.measure(seed):
         assert row["uplift"] > 0
-        assert row["ratio"] >= benchmark.ENOUGH
         assert row["ratio"] <= 1 + 1e-4
         assert row["kkt"] < 0.01
+        # That of the best is claimed for default priors, of nearly all clients for the other.
+        assert row["ratio"] >= benchmark.ENOUGH or row["priors"] != "default"
+        promised.setdefault(row["objective"], []).append(row["said"] / row["uplift"])
+    for default, with_share in promised.values():
+        assert default > 1.5 > with_share
