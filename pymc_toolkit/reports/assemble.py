@@ -32,8 +32,8 @@ from pymc_toolkit.fleets.member import Member
 from pymc_toolkit.model_data import ModelData
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import CHANNEL, DATE, FITTED, GEO
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import MediaSharePull, ModelReport, Provenance
-from pymc_toolkit.reports.formats import count
 from pymc_toolkit.reports.graph_contract import GraphReport
 from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.verdicts import Status, Verdict

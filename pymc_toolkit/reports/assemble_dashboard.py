@@ -14,6 +14,7 @@ from pymc_toolkit.arrays import over_regions
 from pymc_toolkit.exceptions import NotFittedError, SpecificationError
 from pymc_toolkit.fleets.job import Subject
 from pymc_toolkit.names import CHANNEL, DAG_ADJACENCY, DATE, FITTED, GEO
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.assemble import provenance
 from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.dashboard_tables import (
@@ -22,7 +23,6 @@ from pymc_toolkit.reports.dashboard_tables import (
     media_by_period,
     waterfall_parts,
 )
-from pymc_toolkit.reports.formats import count
 from pymc_toolkit.reports.render import checked_target, write
 
 ADJACENCY_FILE = "dag_adjacency.csv"

@@ -15,6 +15,7 @@ from pymc_toolkit.fleets.baselines import SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.scoring import MODEL
 from pymc_toolkit.model_spec import digest_of
 from pymc_toolkit.names import DATE
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.assemble import region_reports, software, timestamp
 from pymc_toolkit.reports.contract import Provenance
 from pymc_toolkit.reports.fleet_contract import (
@@ -24,7 +25,7 @@ from pymc_toolkit.reports.fleet_contract import (
     RecoveryReport,
     StabilityReport,
 )
-from pymc_toolkit.reports.formats import count, human, percent, span
+from pymc_toolkit.reports.formats import human, percent, span
 from pymc_toolkit.verdicts import Status, Verdict
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.formats import (
-    count,
     each,
     human,
     human_span,

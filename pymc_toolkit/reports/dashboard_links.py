@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.dashboard_tables import (
     adjacency_matrix,
@@ -14,7 +15,6 @@ from pymc_toolkit.reports.dashboard_tables import (
     strongest_edges,
 )
 from pymc_toolkit.reports.formats import (
-    count,
     each,
     literal,
     probability,

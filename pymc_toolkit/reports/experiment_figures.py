@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from pymc_toolkit.experiments.estimate import EffectEstimate
 from pymc_toolkit.experiments.uplift import UpliftSegments
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.fleet_rows import (
     add_dots,
     add_intervals,
@@ -19,7 +20,7 @@ from pymc_toolkit.reports.fleet_rows import (
     heights,
     rows_figure,
 )
-from pymc_toolkit.reports.formats import count, each, literal, percent, probability, span, tick
+from pymc_toolkit.reports.formats import each, literal, percent, probability, span, tick
 from pymc_toolkit.reports.look import (
     BLUE,
     INK,

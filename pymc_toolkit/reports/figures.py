@@ -13,13 +13,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pymc_toolkit.names import has_own_meaning
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.channel_figures import (
     response_curves,
     return_on_spend,
     total_contributions,
 )
 from pymc_toolkit.reports.contract import ModelReport
-from pymc_toolkit.reports.formats import count, each, literal, probability, ratio_span, tick
+from pymc_toolkit.reports.formats import each, literal, probability, ratio_span, tick
 from pymc_toolkit.reports.graph_figures import graph_of_channels, returns_through_others
 from pymc_toolkit.reports.look import (
     POSTERIOR,

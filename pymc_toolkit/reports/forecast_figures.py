@@ -5,16 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.fleet_contract import ForecastReport
 from pymc_toolkit.reports.fleet_rows import add_intervals, add_line, heights, rows_figure
-from pymc_toolkit.reports.formats import (
-    count,
-    each,
-    human,
-    human_span,
-    period,
-    probability,
-)
+from pymc_toolkit.reports.formats import each, human, human_span, period, probability
 from pymc_toolkit.reports.look import (
     BLUE,
     GREEN,

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from pymc_toolkit.plurals import count as count
-
 MISSING = "\N{EN DASH}"
 _RANGE = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"

@@ -5,18 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.fleet_rows import add_dots
-from pymc_toolkit.reports.formats import (
-    count,
-    each,
-    percent,
-    period,
-    probability,
-    ratio,
-    ratio_span,
-    span,
-)
+from pymc_toolkit.reports.formats import each, percent, period, probability, ratio, ratio_span, span
 from pymc_toolkit.reports.graph_drawing import network
 from pymc_toolkit.reports.graph_tables import drawn_links, from_to, in_words, more_of, when
 from pymc_toolkit.reports.look import (

@@ -7,10 +7,10 @@ import math
 import pandas as pd
 
 from pymc_toolkit.analysis.channel_graph import KNOWN, UNKNOWN
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.formats import (
     MISSING,
-    count,
     each,
     human_span,
     percent,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.fit_figures import fit_figure
 from pymc_toolkit.reports.fleet_contract import HoldoutReport
 from pymc_toolkit.reports.fleet_rows import add_dots, heights, rows_figure
-from pymc_toolkit.reports.formats import count, percent, period, probability
+from pymc_toolkit.reports.formats import percent, period, probability
 from pymc_toolkit.reports.look import BLUE, HELD_OUT, INK, MUTED, SKY, Drawing, Key, Panel
 
 _MODEL = "model"

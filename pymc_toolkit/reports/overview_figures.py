@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.fleet_contract import OverviewReport
 from pymc_toolkit.reports.fleet_rows import add_dots, heights, rows_figure
-from pymc_toolkit.reports.formats import count, percent
+from pymc_toolkit.reports.formats import percent
 from pymc_toolkit.reports.look import BLUE, MUTED, Drawing, Key, Panel
 
 

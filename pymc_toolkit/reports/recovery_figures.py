@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 
 from pymc_toolkit.arrays import Array
 from pymc_toolkit.names import INTERCEPT_MULTIPLIER, MEDIA_MULTIPLIER
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.fleet_contract import RecoveryReport
 from pymc_toolkit.reports.fleet_rows import add_dots, add_intervals, add_line, heights, rows_figure
 from pymc_toolkit.reports.formats import (
-    count,
     each,
     human,
     human_span,

@@ -7,10 +7,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pymc_toolkit.fleets.scoring import MODEL
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.fleet_contract import HoldoutReport
 from pymc_toolkit.reports.fleet_rows import heights, rows_figure
-from pymc_toolkit.reports.formats import count, literal, percent, period
+from pymc_toolkit.reports.formats import literal, percent, period
 from pymc_toolkit.reports.look import BLUE, INK, MUTED, PAPER, Drawing, Key, Panel, round_ticks
 from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.reports.region_tables import RULES, best_rule, closer

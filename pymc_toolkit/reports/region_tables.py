@@ -6,9 +6,10 @@ import pandas as pd
 
 from pymc_toolkit.fleets.baselines import LAST_VALUE, SEASONAL_NAIVE, TRAINING_MEAN
 from pymc_toolkit.fleets.scoring import MODEL
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.fleet_contract import HoldoutReport
-from pymc_toolkit.reports.formats import count, human, percent, period, probability, ratio
+from pymc_toolkit.reports.formats import human, percent, period, probability, ratio
 from pymc_toolkit.reports.region_contract import RegionReport
 from pymc_toolkit.reports.tables import Table
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.fleet_contract import StabilityReport
 from pymc_toolkit.reports.fleet_rows import add_dots, add_intervals, heights, rows_figure
-from pymc_toolkit.reports.formats import count, each, percent, probability, ratio, ratio_span
+from pymc_toolkit.reports.formats import each, percent, probability, ratio, ratio_span
 from pymc_toolkit.reports.look import (
     BLUE,
     GREEN,

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import ModelReport
 from pymc_toolkit.reports.dashboard_contract import Dashboard
 from pymc_toolkit.reports.fit_figures import fit_figure
 from pymc_toolkit.reports.formats import (
-    count,
     day,
     human,
     literal,

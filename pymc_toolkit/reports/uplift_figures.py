@@ -6,16 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from pymc_toolkit.plurals import count
 from pymc_toolkit.reports.contract import ModelReport
-from pymc_toolkit.reports.formats import (
-    MISSING,
-    count,
-    each,
-    human_span,
-    literal,
-    percent,
-    probability,
-)
+from pymc_toolkit.reports.formats import MISSING, each, human_span, literal, percent, probability
 from pymc_toolkit.reports.look import (
     INK,
     POSTERIOR,

@@ -34,7 +34,8 @@ def labelled(report: ClientReport, labels: Mapping[str, str]) -> ClientReport:
     if not labels:
         return report
     tests = report.experiments
-    said = partial(in_sentence, labels={**labels, **_tests(tests, labels)})
+    names_of_tests = _tests(tests, labels)
+    said = partial(in_sentence, labels={**labels, **names_of_tests})
     checks = [
         replace(check, sentence=said(check.sentence), remedy=said(check.remedy))
         for check in report.verdict.checks
@@ -59,7 +60,7 @@ def labelled(report: ClientReport, labels: Mapping[str, str]) -> ClientReport:
         refresh=None if refresh is None else replace(refresh, roi=refresh.roi.rename(index=labels)),
         experiments=None
         if tests is None
-        else _values(_values(tests, "test", _tests(tests, labels)), "channel", labels),
+        else _values(_values(tests, "test", names_of_tests), "channel", labels),
         columns={label: column for column, label in labels.items()},
     )
 
